@@ -1,0 +1,61 @@
+"""One document of a corpus, and the corpus as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ledger.digest import fingerprint
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+LABEL_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with an identity that never depends on its position.
+
+    `date` is what the source said, or None for an undated document; it is never made up.
+    """
+
+    category: str
+    id: str
+    content: str
+    title: str = ""
+    date: datetime | None = None
+    source: str = ""
+    author: str = ""
+
+    @property
+    def identity(self) -> str:
+        """`category/id`, unique in a corpus."""
+        return f"{self.category}/{self.id}"
+
+    @property
+    def text(self) -> str:
+        """What is embedded: the title, if there is one, and the content."""
+        return "\n".join(part for part in (self.title, self.content) if part.strip())
+
+    @cached_property
+    def text_digest(self) -> str:
+        """Digest of `text`; a vector belongs to an identity and this."""
+        return fingerprint(self.text)
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of everything the document says."""
+        date = self.date.isoformat() if self.date else None
+        return fingerprint(
+            self.identity, self.title, self.content, date, self.source, self.author
+        )
+
+    @property
+    def label(self) -> str:
+        """A short name for links: the title, the source, or the first words."""
+        text = " ".join((self.title or self.source or self.content).split())
+        if len(text) <= LABEL_LENGTH:
+            return text
+        return text[:LABEL_LENGTH].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"

@@ -1,0 +1,127 @@
+"""What can go wrong, said in a way that helps: what, context, remedy, and the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Exit(IntEnum):
+    """The exit codes of every `ledger` command."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    HELD = 3
+    BUDGET = 4
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with the input, found before any work is done.
+
+    `where` is a place a person can go to: a file, with the record or line.
+    """
+
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}\n    remedy: {self.remedy}"
+
+
+class LedgerError(Exception):
+    """A refusal or failure with its context and remedy; the command line prints all three."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, what: str, *, context: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.context = context
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.context:
+            lines.append(f"  context  {self.context}")
+        if self.remedy:
+            lines.append(f"  remedy   {self.remedy}")
+        return "\n".join(lines)
+
+
+class BadInputError(LedgerError):
+    """Everything that is wrong with a project's input, all of it together."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        count = len(problems)
+        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the input")
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.what}:", *(f"  {problem}" for problem in self.problems)])
+
+
+class HeldError(LedgerError):
+    """The work is held by somebody else who is alive."""
+
+    exit_code = Exit.HELD
+
+
+class JobError(LedgerError):
+    """A job cannot be done: the reasons a person needs; trying again changes nothing."""
+
+    exit_code = Exit.FAILED
+
+
+class TransientJobError(JobError):
+    """A job could not be done now; it goes back, with a delay, until its attempts are used up.
+
+    `after` is the least delay in seconds that the other side asked for.
+    """
+
+    def __init__(
+        self, what: str, *, context: str = "", remedy: str = "", after: float = 0.0
+    ) -> None:
+        super().__init__(what, context=context, remedy=remedy)
+        self.after = after
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one attempt at a job ended without a result: the four-part report."""
+
+    kind: str
+    key: str
+    attempt: int
+    max_attempts: int
+    worker: int
+    what: str
+    context: str
+    remedy: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The same facts for `--json`."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        tried = f"attempt {self.attempt} of {self.max_attempts}, worker {self.worker}"
+        return "\n".join(
+            [
+                f"{self.kind}/{self.key} FAILED ({tried})",
+                f"  what     {_hang(self.what)}",
+                f"  context  {_hang(self.context)}",
+                f"  remedy   {_hang(self.remedy)}",
+            ]
+        )
+
+
+def _hang(text: str) -> str:
+    """Keep the lines after the first under the first."""
+    return text.replace("\n", "\n           ")
