@@ -36,6 +36,15 @@ class Problem:
         return f"{self.where}: {self.what}\n    remedy: {self.remedy}"
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something failed: what happened, in which circumstances, and what to do about it."""
+
+    what: str
+    context: str = ""
+    remedy: str = ""
+
+
 class LedgerError(Exception):
     """A refusal or failure with its context and remedy; the command line prints all three."""
 
@@ -46,6 +55,11 @@ class LedgerError(Exception):
         self.what = what
         self.context = context
         self.remedy = remedy
+
+    @property
+    def reason(self) -> Reason:
+        """The three parts as a record."""
+        return Reason(self.what, self.context, self.remedy)
 
     def __str__(self) -> str:
         lines = [self.what]

@@ -271,7 +271,9 @@ def _check_values(settings: Settings, root: Path) -> list[Problem]:
     if not 0 < settings.words.max_share <= 1:
         problems.append(_wrong("words.max_share", settings.words.max_share, "between 0 and 1"))
     if settings.workers.lease_seconds < 1:
-        problems.append(_wrong("workers.lease_seconds", settings.workers.lease_seconds, "1 or more"))
+        problems.append(
+            _wrong("workers.lease_seconds", settings.workers.lease_seconds, "1 or more")
+        )
     if settings.embedding.timeout <= 0:
         problems.append(_wrong("embedding.timeout", settings.embedding.timeout, "more than 0"))
     if not settings.themes:
@@ -288,7 +290,9 @@ def _check_output(output: str, root: Path) -> list[Problem]:
         return [Problem(where, f"{output!r} is not a folder inside the project", 'say "site"')]
     first = folder.relative_to(root).parts[0]
     if first in (STATE_FOLDER, "templates", ".git"):
-        return [Problem(where, f"{output!r} lies in {first}/, which holds other things", 'say "site"')]
+        return [
+            Problem(where, f"{output!r} lies in {first}/, which holds other things", 'say "site"')
+        ]
     return []
 
 

@@ -1,0 +1,102 @@
+"""The corpus: one reader per format, every problem of the whole corpus reported at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.failures import BadInputError, Problem
+
+# The readers are imported when one is needed: whoever wants only `Document` (every
+# worker does) must not pay for yaml.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from ledger.corpus.document import Document
+    from ledger.corpus.records import Record
+    from ledger.project import CorpusSettings
+
+_FORMATS = "a .json, .jsonl or .ndjson file (also with .gz), or a folder of .txt and .md notes"
+
+
+def read_corpus(path: Path, settings: CorpusSettings) -> list[Document]:
+    """The documents of the file or folder `path`, in its order, without the excluded ones.
+
+    What is excluded is left out before it is judged: excluding a document also silences
+    its problems.
+
+    Raises:
+        BadInputError: with every problem of the whole corpus.
+    """
+    records = list(_records(path, settings))
+    kept = [record for record in records if record.identity not in settings.exclude]
+    problems = [problem for record in kept for problem in record.problems]
+    problems += _duplicates(kept)
+    problems += _unmatched(records, settings.exclude)
+    documents = [record.document for record in kept if record.document]
+    if not documents and not problems:
+        problems = [Problem(str(path), "holds no documents", f"put some there: {_FORMATS}")]
+    if problems:
+        raise BadInputError(problems)
+    return documents
+
+
+def corpus_files(path: Path) -> list[Path]:
+    """The files that make up the corpus, in its order; none when `path` does not exist.
+
+    Raises:
+        BadInputError: a folder in it cannot be listed.
+    """
+    if path.is_dir():
+        from ledger.corpus.notes import note_files
+
+        return note_files(path)
+    return [path] if path.exists() else []
+
+
+def _records(path: Path, settings: CorpusSettings) -> Iterable[Record]:
+    """Read `path` with the reader for its format."""
+    name = path.name.lower().removesuffix(".gz")
+    if path.is_dir():
+        from ledger.corpus.notes import read_notes
+
+        return read_notes(path, settings)
+    if not path.exists():
+        remedy = f"point [corpus] path in ledger.toml at {_FORMATS}"
+        raise BadInputError([Problem(str(path), "does not exist", remedy)])
+    if name.endswith(".json"):
+        from ledger.corpus.poems import read_poems
+
+        return read_poems(path, settings)
+    if name.endswith((".jsonl", ".ndjson")):
+        from ledger.corpus.lines import read_lines
+
+        return read_lines(path, settings)
+    raise BadInputError([Problem(str(path), "is in no format known here", f"make it {_FORMATS}")])
+
+
+def _duplicates(records: Iterable[Record]) -> list[Problem]:
+    """One problem for every record whose identity an earlier record has."""
+    first: dict[str, str] = {}
+    problems = []
+    for record in records:
+        if not record.identity:
+            continue
+        earlier = first.setdefault(record.identity, record.where)
+        if earlier != record.where:
+            what = f"{record.identity} is also the identity of {earlier}"
+            remedy = "give one of the two another id (in a note: `id: …` in its front matter)"
+            problems.append(Problem(record.where, what, remedy))
+    return problems
+
+
+def _unmatched(records: Iterable[Record], exclude: Sequence[str]) -> list[Problem]:
+    """One problem for every exclude that no record has as its identity."""
+    known = {record.identity for record in records}
+    example = next((record.identity for record in records if record.identity), "wisdom/42")
+    remedy = f"take it out, or write it as category/id, such as {example!r}"
+    return [
+        Problem("ledger.toml corpus.exclude", f"{identity!r} matches no document", remedy)
+        for identity in exclude
+        if identity not in known
+    ]

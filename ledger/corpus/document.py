@@ -48,9 +48,7 @@ class Document:
     def digest(self) -> str:
         """Digest of everything the document says."""
         date = self.date.isoformat() if self.date else None
-        return fingerprint(
-            self.identity, self.title, self.content, date, self.source, self.author
-        )
+        return fingerprint(self.identity, self.title, self.content, date, self.source, self.author)
 
     @property
     def label(self) -> str:

@@ -1,0 +1,205 @@
+"""The plan as the ledger keeps it: documents, facts, jobs and outputs; and how a new plan replaces it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledger.corpus.placed import Placed
+from ledger.jobs import Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ledger.db import Database, Row
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedJob:
+    """A planned job with the kind and phase it belongs to."""
+
+    kind: str
+    phase: int
+    planned: Planned
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """(kind, key), unique in a plan."""
+        return self.kind, self.planned.key
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a new plan does to the one before, in numbers of jobs and of output files."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    outputs_removed: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changes at all."""
+        return bool(self.added or self.changed or self.removed or self.outputs_removed)
+
+
+class Documents:
+    """The corpus as it was planned, read from the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, identity: str) -> Placed | None:
+        """The document of that identity."""
+        return self._one("document", identity=identity)
+
+    def at(self, position: int) -> Placed | None:
+        """The document at that place in the corpus."""
+        return self._one("document_at", position=position)
+
+    def in_time(self, chronology: int) -> Placed | None:
+        """The document at that place in time."""
+        return self._one("document_in_time", chronology=chronology)
+
+    def between(self, first: int, last: int) -> list[Placed]:
+        """The documents at positions `first` (included) to `last` (excluded)."""
+        rows = self._database.rows("documents_between", first=first, last=last)
+        return [Placed.from_row(row) for row in rows]
+
+    def through_time(self, first: int, last: int) -> list[Row]:
+        """(position, identity, label, slug, category, date, chronology), oldest first."""
+        return self._database.rows("documents_in_time", first=first, last=last)
+
+    def of_category(self, category: str, offset: int, limit: int) -> list[Row]:
+        """The same of one category, oldest first."""
+        return self._database.rows(
+            "documents_of_category", category=category, offset=offset, limit=limit
+        )
+
+    def identities(self) -> list[tuple[str, str]]:
+        """(identity, text digest) of all documents, in corpus order."""
+        return [(row[0], row[1]) for row in self._database.rows("identities")]
+
+    def _one(self, query: str, **values: Any) -> Placed | None:
+        rows = self._database.rows(query, **values)
+        return Placed.from_row(rows[0]) if rows else None
+
+
+def read_facts(database: Database) -> dict[str, Any]:
+    """What the plan noted down for the workers; empty before the first plan."""
+    text = database.value("fact", name="plan")
+    return dict(json.loads(text)) if text else {}
+
+
+def existing_jobs(database: Database, kind: str) -> dict[str, tuple[dict[str, Any], str]]:
+    """(payload, state) of the jobs of a kind, by key."""
+    return {
+        row["key"]: (json.loads(row["payload"]), row["state"])
+        for row in database.rows("jobs_of_kind", kind=kind)
+    }
+
+
+def replan(
+    database: Database,
+    *,
+    jobs: Sequence[PlannedJob],
+    documents: Sequence[Placed],
+    facts: dict[str, Any],
+    max_attempts: int,
+) -> Changes:
+    """Make the ledger hold exactly these jobs, in one transaction.
+
+    A job whose fingerprint is the same keeps its state; one whose fingerprint changed is
+    pending again; one that is not in the plan goes, and its files are noted as leftovers.
+    """
+    with database.immediate():
+        before = {(row["kind"], row["key"]): row for row in database.rows("planned_jobs")}
+        changes = compare(before, jobs)
+        if read_facts(database).get("corpus") != facts["corpus"]:
+            database.run("drop_documents")
+            database.run_many("add_document", [_document_row(item) for item in documents])
+        _write_jobs(database, before, jobs, max_attempts)
+        removed = _write_outputs(database, jobs)
+        planned = {job.name for job in jobs}
+        gone = [row["id"] for name, row in before.items() if name not in planned]
+        database.run_many("drop_job", [{"id": job} for job in gone])
+        database.run("set_fact", name="plan", value=json.dumps(facts, ensure_ascii=False))
+    return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
+
+
+def compare(before: dict[tuple[str, str], Row], jobs: Iterable[PlannedJob]) -> Changes:
+    """What planning `jobs` would change; `before` holds the present jobs by (kind, key)."""
+    added = changed = unchanged = 0
+    for job in jobs:
+        row = before.get(job.name)
+        if row is None:
+            added += 1
+        elif row["fingerprint"] != job.planned.fingerprint:
+            changed += 1
+        else:
+            unchanged += 1
+    return Changes(added, changed, unchanged, len(before) - changed - unchanged)
+
+
+def preview(database: Database, jobs: Sequence[PlannedJob]) -> Changes:
+    """What `replan` would do, without doing it."""
+    before = {(row["kind"], row["key"]): row for row in database.rows("planned_jobs")}
+    changes = compare(before, jobs)
+    paths = {path for job in jobs for path in job.planned.outputs}
+    removed = sum(row["path"] not in paths for row in database.rows("planned_outputs"))
+    return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
+
+
+def _write_jobs(
+    database: Database,
+    before: dict[tuple[str, str], Row],
+    jobs: Sequence[PlannedJob],
+    max_attempts: int,
+) -> None:
+    added, changed, moved = [], [], []
+    for job in jobs:
+        row = before.get(job.name)
+        if row is None:
+            added.append(_job_row(job, max_attempts))
+        elif row["fingerprint"] != job.planned.fingerprint:
+            changed.append({**_job_row(job, max_attempts), "id": row["id"]})
+        elif row["phase"] != job.phase:
+            moved.append({"phase": job.phase, "id": row["id"]})
+    database.run_many("add_job", added)
+    database.run_many("change_job", changed)
+    database.run_many("move_job", moved)
+
+
+def _write_outputs(database: Database, jobs: Sequence[PlannedJob]) -> int:
+    """Make the outputs exactly those planned; returns how many files are left over."""
+    ids = {(row["kind"], row["key"]): row["id"] for row in database.rows("planned_jobs")}
+    wanted = {path: ids[job.name] for job in jobs for path in job.planned.outputs}
+    have = {row["path"]: row["job"] for row in database.rows("planned_outputs")}
+    rows = [{"path": path, "job": job} for path, job in wanted.items()]
+    database.run_many("add_output", [row for row in rows if row["path"] not in have])
+    database.run_many("move_output", [r for r in rows if have.get(r["path"], r["job"]) != r["job"]])
+    gone = [{"path": path} for path in have if path not in wanted]
+    database.run_many("add_leftover", gone)
+    database.run_many("drop_output", gone)
+    database.run_many("clear_leftovers", [{"path": path} for path in wanted if path not in have])
+    return len(gone)
+
+
+def _job_row(job: PlannedJob, max_attempts: int) -> dict[str, Any]:
+    planned = job.planned
+    return {
+        "kind": job.kind,
+        "key": planned.key,
+        "phase": job.phase,
+        "priority": planned.priority,
+        "position": planned.position,
+        "fingerprint": planned.fingerprint,
+        "payload": json.dumps(planned.payload, ensure_ascii=False),
+        "max_attempts": max_attempts,
+    }
+
+
+def _document_row(document: Placed) -> dict[str, Any]:
+    return {name: getattr(document, name) for name in Placed.__slots__}

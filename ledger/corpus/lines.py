@@ -1,0 +1,41 @@
+"""JSON Lines: one record of the poems schema on each line that is not blank."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.corpus.files import decode, parse_json, read_bytes
+from ledger.corpus.records import Record, read_record
+from ledger.failures import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ledger.project import CorpusSettings
+
+_REMEDY = 'make the line one whole object, such as {"id": 1, "content": "…"}'
+
+
+def read_lines(path: Path, settings: CorpusSettings) -> Iterator[Record]:
+    """The records of a `.jsonl` or `.ndjson` file, also with `.gz`, in its order."""
+    data = read_bytes(path, path.name)
+    if isinstance(data, Problem):
+        yield Record(path.name, problems=(data,))
+        return
+    start = count = 0
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            count += 1
+            where = f"{path.name} line {number} (record {count})"
+            yield _read_line(line, where, start, settings)
+        start += len(line) + 1
+
+
+def _read_line(line: bytes, where: str, start: int, settings: CorpusSettings) -> Record:
+    """The record on one line, which begins at byte `start` of its file."""
+    text, problems = decode(line, where, start)
+    raw = parse_json(text, where, _REMEDY)
+    if isinstance(raw, Problem):  # bytes that are not UTF-8 explain why it is not JSON either
+        return Record(where, problems=tuple(problems or [raw]))
+    return read_record(raw, where, settings).but(problems)

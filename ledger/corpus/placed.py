@@ -1,0 +1,81 @@
+"""A document with its place in the corpus: its order, its place in time, its path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledger.corpus.dates import sort_key
+from ledger.corpus.slugs import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ledger.corpus.document import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A document as the ledger keeps it.
+
+    `position` is its place in the corpus and breaks ties; `chronology` its place in time,
+    oldest first, the undated ones after all dated ones. Neither identifies it: `identity` does.
+    `slug` is `category/id` as a safe path.
+    """
+
+    identity: str
+    position: int
+    chronology: int
+    category: str
+    id: str
+    slug: str
+    label: str
+    title: str
+    author: str
+    source: str
+    date: str | None
+    content: str
+    digest: str
+    text_digest: str
+
+    @property
+    def day(self) -> str:
+        """The date without the time, or nothing."""
+        return (self.date or "")[:10]
+
+    @property
+    def text(self) -> str:
+        """What is embedded; the same as `Document.text`."""
+        return "\n".join(part for part in (self.title, self.content) if part.strip())
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Placed:
+        """A document as it comes out of the ledger."""
+        return cls(**dict(row))
+
+
+def place(documents: Sequence[Document]) -> list[Placed]:
+    """Give each document its place; the result is in corpus order."""
+    dated = [index for index, document in enumerate(documents) if document.date]
+    undated = [index for index, document in enumerate(documents) if not document.date]
+    dated.sort(key=lambda index: (sort_key(documents[index].date), index))  # type: ignore[arg-type]
+    chronology = {index: rank for rank, index in enumerate(dated + undated)}
+    return [
+        Placed(
+            identity=document.identity,
+            position=index,
+            chronology=chronology[index],
+            category=document.category,
+            id=document.id,
+            slug=f"{slug(document.category)}/{slug(document.id)}",
+            label=document.label,
+            title=document.title,
+            author=document.author,
+            source=document.source,
+            date=document.date.isoformat() if document.date else None,
+            content=document.content,
+            digest=document.digest,
+            text_digest=document.text_digest,
+        )
+        for index, document in enumerate(documents)
+    ]

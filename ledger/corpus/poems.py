@@ -1,0 +1,47 @@
+"""The poems schema: a JSON object with a list `poems`, or that list alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.corpus.files import decode_lines, parse_json, read_bytes
+from ledger.corpus.records import Record, kind, read_record
+from ledger.failures import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ledger.project import CorpusSettings
+
+_REMEDY = 'make it {"poems": [{"id": 1, "content": "…"}]}; with one object a line, name it .jsonl'
+
+
+def read_poems(path: Path, settings: CorpusSettings) -> Iterator[Record]:
+    """The records of a `.json` or `.json.gz` file, in its order."""
+    data = read_bytes(path, path.name)
+    if isinstance(data, Problem):
+        yield Record(path.name, problems=(data,))
+        return
+    text, problems = decode_lines(data, path.name)
+    if problems:
+        yield Record(path.name, problems=tuple(problems))
+    poems = _poems(text, path.name)
+    if isinstance(poems, list):
+        for number, raw in enumerate(poems, 1):
+            yield read_record(raw, f"{path.name} record {number}", settings)
+    elif not problems:  # bytes that are not UTF-8 explain why it is not JSON either
+        yield Record(path.name, problems=(poems,))
+
+
+def _poems(text: str, name: str) -> list[object] | Problem:
+    """The raw records in the text of a file."""
+    value = parse_json(text, name, _REMEDY)
+    if isinstance(value, Problem):
+        return value
+    if isinstance(value, dict) and "poems" not in value:
+        return Problem(name, 'has no "poems"', _REMEDY)
+    poems = value["poems"] if isinstance(value, dict) else value
+    if isinstance(poems, list):
+        return poems
+    return Problem(name, f"is {kind(poems)} where the list of poems should be", _REMEDY)

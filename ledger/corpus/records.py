@@ -1,0 +1,216 @@
+"""One raw record -> one Document, or everything that keeps it from being one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ledger.corpus.dates import parse_date
+from ledger.corpus.document import Document
+from ledger.failures import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from ledger.project import CorpusSettings
+
+DEFAULT_CATEGORY = "all"
+DATE_FIELDS = ("creation_date", "created_at", "date")
+MAX_NAME_BYTES = 1_000
+
+# What HTML forbids in a page, however escaped: controls other than white space, halves of
+# surrogate pairs, and the noncharacters (the last two code points of each of 17 planes).
+_NONCHARACTERS = "".join(
+    f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
+)
+_FORBIDDEN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef" f"{_NONCHARACTERS}]"
+)
+
+_KINDS = MappingProxyType(
+    {
+        bool: "true or false",
+        int: "a number",
+        float: "a decimal number",
+        list: "a list",
+        dict: "a table",
+        type(None): "null",
+        str: "text",
+    }
+)
+_NO_LINES: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What became of one raw record: a document, or the problems that prevent it.
+
+    `identity` is "" where it could not be found out.
+    """
+
+    where: str
+    identity: str = ""
+    document: Document | None = None
+    problems: tuple[Problem, ...] = ()
+
+    def but(self, problems: Sequence[Problem]) -> Record:
+        """The same record with these problems, found elsewhere, before its own."""
+        if not problems:
+            return self
+        return replace(self, document=None, problems=(*problems, *self.problems))
+
+
+def read_record(
+    raw: object, where: str, settings: CorpusSettings, lines: Mapping[str, int] = _NO_LINES
+) -> Record:
+    """Judge the whole of one raw record; never raises.
+
+    `where` names its place; `lines` has the line each field begins on, where known.
+    """
+    if not isinstance(raw, dict):
+        remedy = 'write it as {"id": 1, "category": "all", "content": "…"}'
+        return Record(where, problems=(Problem(where, f"is {kind(raw)}, not a table", remedy),))
+    reading = _Reading(raw, where, lines)
+    category, name = reading.category(), reading.id()
+    if not reading.problems:
+        reading.identity = f"{category}/{name}"
+    title = reading.text("title")
+    document = Document(
+        category=category,
+        id=name,
+        content=reading.content(title, settings.max_document_bytes),
+        title=title,
+        date=reading.date(),
+        source=reading.text("source"),
+        author=reading.text("author"),
+    )
+    good = None if reading.problems else document
+    return Record(where, reading.identity, good, tuple(reading.problems))
+
+
+def unix_newlines(text: str) -> str:
+    """The text with every line end, whoever wrote it, as one newline."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def kind(value: object) -> str:
+    """The kind of a raw value, in words; never the value itself, which may be enormous."""
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+class _Reading:
+    """One raw record being read: hands out its fields and notes what is wrong with them."""
+
+    def __init__(self, raw: dict[str, object], where: str, lines: Mapping[str, int]) -> None:
+        self.raw = raw
+        self.where = where
+        self.lines = lines
+        self.identity = ""
+        self.problems: list[Problem] = []
+
+    def id(self) -> str:
+        """The id as text: 1 and "1" are the same."""
+        value = self.raw.get("id")
+        if value is None:
+            self._note("id", "is missing", 'give it one of its own, such as "id": 12')
+            return ""
+        if type(value) is int:  # a bool is an int to isinstance
+            return self._name("id", _digits(value))
+        return self._name("id", value, wanted="text or a whole number")
+
+    def category(self) -> str:
+        """The category; a record without one is in the category of all."""
+        value = self.raw.get("category")
+        return DEFAULT_CATEGORY if value is None else self._name("category", value)
+
+    def text(self, field: str) -> str:
+        """A field that need not be there."""
+        value = self.raw.get(field)
+        return "" if value is None else self._text(field, value)
+
+    def content(self, title: str, limit: int) -> str:
+        """The content, of at most `limit` UTF-8 bytes; blank only under a title."""
+        value = self.raw.get("content")
+        if value is None:
+            self._note("content", "is missing", 'give it a text, such as "content": "…"')
+            return ""
+        text = self._text("content", value)
+        if isinstance(value, str) and not text.strip() and not title.strip():
+            remedy = f"give it a text or a title, or leave it out: {self._exclusion()}"
+            self._note("content", "is empty, and there is no title", remedy)
+        if (size := _size(text)) > limit:
+            remedy = f"set [corpus] max_document_bytes = {size}, or {self._exclusion()}"
+            self._note("content", f"has {size:,} bytes, more than the {limit:,} allowed", remedy)
+        return text
+
+    def date(self) -> datetime | None:
+        """The date of the first date field that holds anything."""
+        field = next((name for name in DATE_FIELDS if self.raw.get(name) not in (None, "")), "")
+        try:
+            return parse_date(self.raw.get(field))
+        except ValueError as error:
+            remedy = 'write it as "2024-05-31" or "2024-05-31T18:30:00Z", or leave it out'
+            self._note(field, str(error), remedy)
+            return None
+
+    def _name(self, field: str, value: object, wanted: str = "text") -> str:
+        """A part of the identity: text that is neither blank nor too long."""
+        text = self._text(field, value, wanted)
+        if isinstance(value, str) and not text.strip():
+            self._note(field, "is empty", f"give it a {field} that is not blank")
+        if (size := _size(text)) > MAX_NAME_BYTES:
+            remedy = f"shorten it to at most {MAX_NAME_BYTES:,} bytes"
+            self._note(field, f"has {size:,} bytes, more than any {field} needs", remedy)
+        return text
+
+    def _text(self, field: str, value: object, wanted: str = "text") -> str:
+        """The value, if it is text that a page can hold, with plain line ends; else ""."""
+        if not isinstance(value, str):
+            self._note(
+                field, f"is {kind(value)}, not {wanted}", f"write {field} as text, in quotes"
+            )
+            return ""
+        text = unix_newlines(value)
+        if found := _FORBIDDEN.search(text):
+            flaw, remedy = _flaw(found[0])
+            line = text.count("\n", 0, found.start()) + 1
+            self._note(field, f"has {flaw} at character {found.start() + 1}", remedy, line)
+        return text
+
+    def _note(self, field: str, what: str, remedy: str, line: int = 1) -> None:
+        """Note a problem in the given line of a field."""
+        where = self.where
+        if self.lines:
+            where += f" line {self.lines.get(field, 1) + line - 1}"
+        if self.identity:
+            where += f" ({self.identity[:80]})"
+        self.problems.append(Problem(where, f"{field} {what}", remedy))
+
+    def _exclusion(self) -> str:
+        return f'[corpus] exclude = ["{self.identity or "category/id"}"]'
+
+
+def _flaw(character: str) -> tuple[str, str]:
+    """A forbidden character's name and remedy."""
+    point = f"U+{ord(character):04X}"
+    if character == "\0":
+        return f"{point} (NUL)", "remove it"
+    if "\ud800" <= character <= "\udfff":
+        return f"the unpaired surrogate {point}", r"write the whole pair, such as \ud83d\ude00"
+    return f"{point}, which no HTML page may hold", "remove it"
+
+
+def _digits(number: int) -> str:
+    """The number in decimal; Python refuses to write out thousands of digits."""
+    try:
+        return str(number)
+    except ValueError:
+        return hex(number)
+
+
+def _size(text: str) -> int:
+    """Length in UTF-8 bytes."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

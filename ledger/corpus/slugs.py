@@ -1,0 +1,48 @@
+"""One safe path segment for any text, distinct texts in distinct segments."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from ledger.digest import digest_bytes
+
+MAX_PLAIN = 80
+MAX_READABLE_BYTES = 60
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9_-]+)*")
+_UNSAFE = re.compile(r"[^\w-]+")
+
+# Windows opens a device for these, whatever follows the first dot.
+_DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
+)
+
+
+def slug(segment: str) -> str:
+    """The path segment for `segment`: itself if it is plain, else something like it and a hash.
+
+    A plain segment never has a `~`, so the two kinds cannot meet; and neither has capitals,
+    so they cannot meet on file systems that ignore case either.
+    """
+    if _is_plain(segment):
+        return segment
+    digest = digest_bytes(segment.encode("utf-8", "surrogatepass"))
+    return f"{_readable(segment)}~{digest[:8]}"
+
+
+def _is_plain(segment: str) -> bool:
+    return (
+        len(segment) <= MAX_PLAIN
+        and segment != "index"  # the name of a folder's own page
+        and segment.partition(".")[0] not in _DEVICES
+        and _PLAIN.fullmatch(segment) is not None
+    )
+
+
+def _readable(segment: str) -> str:
+    """The letters and digits of `segment`, in at most 60 UTF-8 bytes; may be empty."""
+    folded = unicodedata.normalize("NFC", segment).casefold()
+    dashed = _UNSAFE.sub("-", folded).strip("-")
+    cut = dashed.encode("utf-8")[:MAX_READABLE_BYTES].decode("utf-8", "ignore")
+    return cut.rstrip("-")

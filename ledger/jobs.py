@@ -1,0 +1,94 @@
+"""The records that pass between planner, store, worker and kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from ledger.failures import Reason
+
+Chunk = bytes | bytearray | memoryview
+State = Literal["pending", "held", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A job as a kind plans it.
+
+    `fingerprint` covers everything that the outputs depend on; when it changes the job runs
+    again. `outputs` are paths relative to the project, each owned by this job alone.
+    `position` is that of the first document the job is about, if it is about some.
+    """
+
+    key: str
+    fingerprint: str
+    outputs: tuple[str, ...] = ()
+    payload: dict[str, Any] = field(default_factory=dict)
+    position: int | None = None
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as a worker claimed it. `attempt` counts from 1."""
+
+    id: int
+    kind: str
+    key: str
+    fingerprint: str
+    payload: dict[str, Any]
+    attempt: int
+    max_attempts: int
+
+    @property
+    def name(self) -> str:
+        """`kind/key`, unique in a ledger."""
+        return f"{self.kind}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One file that a job makes: where, from which inputs, and how to make its bytes.
+
+    When the file on disk is known to come from the same `inputs`, `body` is never called.
+    """
+
+    path: str
+    inputs: str
+    body: Callable[[], Iterable[Chunk]]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is known of an output: None where it was never made."""
+
+    path: str
+    bytes: int | None
+    digest: str | None
+    inputs: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one claimed job ended.
+
+    `state` is `done`, `failed`, or `pending` for a job that is to be tried again not before
+    `not_before` (on the clock of leases).
+    """
+
+    job: int
+    state: Literal["done", "failed", "pending"]
+    seconds: float
+    outputs: tuple[Published, ...] = ()
+    reason: Reason | None = None
+    not_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch of jobs held under one lease."""
+
+    token: int
+    jobs: tuple[Job, ...]

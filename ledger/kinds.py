@@ -1,0 +1,112 @@
+"""Job kinds: what one has to offer, how they are found, and in which order they run.
+
+A kind is a module with `plan` (what jobs are there) and `run` (do one). It is found by the
+entry-point group `ledger.kinds`, where the entry's name is the kind's name, so that a kind
+can live in anybody's package.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ledger.failures import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ledger.jobs import Job, Output, Planned
+    from ledger.planner import Plan
+
+GROUP = "ledger.kinds"
+
+
+class Kind(Protocol):
+    """What the module of a kind has.
+
+    `needs` names the kinds whose jobs must all be done before a job of this kind may run;
+    phases follow from it. `sites` names the kinds of site (`[site] kind`) it works for.
+    `effects` is true when a run changes more than its outputs (it calls a paid server, say):
+    such a job is settled by itself, as soon as it is done.
+    """
+
+    needs: tuple[str, ...]
+    sites: tuple[str, ...]
+    effects: bool
+
+    def plan(self, plan: Plan) -> Iterable[Planned]:
+        """The jobs that there are, in the order in which to do them."""
+        ...
+
+    def run(self, job: Job, context: Any) -> Iterable[Output]:
+        """Do one job: the files it makes. `context` is a `worker.context.Context`."""
+        ...
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+@cache
+def load_kind(name: str) -> Kind:
+    """The kind of that name.
+
+    Raises:
+        LedgerError: it is not installed.
+    """
+    try:
+        return cast("Kind", _entry_points()[name].load())
+    except KeyError:
+        raise LedgerError(
+            f"no job kind is called {name!r}",
+            context=f"installed kinds: {', '.join(sorted(_entry_points()))}",
+            remedy="install the package that provides it, then run `ledger init`",
+        ) from None
+
+
+def kinds_of_site(site: str) -> dict[str, Kind]:
+    """The kinds that work for that kind of site, prerequisites first."""
+    loaded = {name: load_kind(name) for name in sorted(_entry_points())}
+    fitting = {name: kind for name, kind in loaded.items() if site in kind.sites}
+    if not fitting:
+        known = sorted({site for kind in loaded.values() for site in kind.sites})
+        raise LedgerError(
+            f"[site] kind = {site!r} is not known", remedy=f"use one of: {', '.join(known)}"
+        )
+    order = phases(fitting)
+    return {name: fitting[name] for name in sorted(fitting, key=lambda name: (order[name], name))}
+
+
+def phases(kinds: dict[str, Kind]) -> dict[str, int]:
+    """The phase of each kind: one more than the latest phase of what it needs.
+
+    Raises:
+        LedgerError: kinds need each other in a circle, or one that is not there.
+    """
+    found: dict[str, int] = {}
+
+    def phase(name: str, above: Sequence[str]) -> int:
+        if name in above or name not in kinds:
+            chain = " -> ".join([*above, name])
+            fault = "need each other in a circle" if name in above else "need one that is missing"
+            raise LedgerError(f"job kinds {fault}: {chain}", remedy="mend `needs` in these kinds")
+        if name not in found:
+            below = [phase(need, [*above, name]) for need in kinds[name].needs]
+            found[name] = 1 + max(below, default=-1)
+        return found[name]
+
+    return {name: phase(name, []) for name in kinds}
+
+
+def with_needs(names: Iterable[str], kinds: dict[str, Kind]) -> set[str]:
+    """`names` and all that they need, directly or not."""
+    wanted: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting.extend(kinds[name].needs)
+    return wanted

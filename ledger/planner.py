@@ -1,0 +1,172 @@
+"""Corpus + settings -> the jobs that there should be, and what the workers need to know."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ledger.catalogue import PlannedJob
+from ledger.corpus import corpus_files, read_corpus
+from ledger.corpus.placed import Placed, place
+from ledger.corpus.words import Word, vocabulary
+from ledger.digest import fingerprint
+from ledger.failures import BadInputError, Problem
+from ledger.kinds import kinds_of_site, phases
+from ledger.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ledger.corpus.document import Document
+    from ledger.jobs import Planned
+    from ledger.project import Project
+
+Existing = dict[str, tuple[dict[str, Any], str]]
+
+
+class Plan:
+    """What kinds plan from, and what they have planned so far.
+
+    `existing(kind)` gives (payload, state) of the jobs that the ledger has, by key.
+    `artefacts[kind]` is the fingerprint under which a kind that is needed by others stores
+    what it makes. `facts` are kept in the ledger for the workers; they must be JSON-able.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        documents: Sequence[Document],
+        existing: Callable[[str], Existing],
+    ) -> None:
+        self.project = project
+        self.settings = project.settings
+        self.templates = Templates(project)
+        self.documents: list[Placed] = place(documents)
+        self.existing = existing
+        self.artefacts: dict[str, str] = {}
+        self.jobs: list[PlannedJob] = []
+        self.words: list[Word] = vocabulary(documents, project.settings.words)
+
+    @cached_property
+    def corpus_digest(self) -> str:
+        """Of all documents, in order, with everything they say."""
+        return fingerprint([(item.identity, item.digest) for item in self.documents])
+
+    @cached_property
+    def texts_digest(self) -> str:
+        """Of all texts to embed, in order."""
+        return fingerprint([(item.identity, item.text_digest) for item in self.documents])
+
+    @property
+    def depth(self) -> int:
+        """How many documents a ranking lists."""
+        return limited(self.settings.pages.depth, len(self.documents) - 1)
+
+    @property
+    def per_page(self) -> int:
+        """How many documents a page lists."""
+        return limited(self.settings.pages.per_page, max(1, len(self.documents)))
+
+    @property
+    def dated(self) -> int:
+        """How many documents have a date."""
+        return sum(document.date is not None for document in self.documents)
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What the workers need to know of the plan."""
+        return {
+            "corpus": self.corpus_digest,
+            "documents": len(self.documents),
+            "dated": self.dated,
+            "depth": self.depth,
+            "per_page": self.per_page,
+            "words": [(word.text, word.count, word.size) for word in self.words],
+            "artefacts": self.artefacts,
+            "settings": self.project.settings_text,
+            "sources": source_stamps(self.project),
+        }
+
+
+def limited(value: int | str, available: int) -> int:
+    """A setting that is a number or "all", as a number that is not more than there are."""
+    return available if value == "all" else min(int(value), available)
+
+
+def source_stamps(project: Project) -> dict[str, list[list[object]]]:
+    """(name, size, modification time in ns) of the corpus files and own templates.
+
+    Cheap to take, so that `spawn` can tell that something was edited after it was planned.
+    """
+    own = sorted(path for path in project.templates.rglob("*") if path.is_file())
+    groups = {"corpus": corpus_files(project.corpus_path), "templates": own}
+    return {
+        name: [
+            [path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.name,
+             path.stat().st_size, path.stat().st_mtime_ns]
+            for path in paths
+        ]
+        for name, paths in groups.items()
+    }  # fmt: skip
+
+
+def make_plan(project: Project, existing: Callable[[str], Existing]) -> Plan:
+    """Read the corpus and let every kind of the site plan its jobs.
+
+    Raises:
+        BadInputError: with every problem of corpus and plan.
+    """
+    kinds = kinds_of_site(project.settings.site.kind)
+    phase_of = phases(kinds)
+    documents = read_corpus(project.corpus_path, project.settings.corpus)
+    plan = Plan(project, documents, existing)
+    for name, kind in kinds.items():
+        for planned in kind.plan(plan):
+            plan.jobs.append(PlannedJob(name, phase_of[name], planned))
+    problems = [*_shared_keys(plan.jobs), *_shared_outputs(plan.jobs)]
+    if problems:
+        raise BadInputError(problems)
+    return plan
+
+
+def _shared_keys(jobs: Iterable[PlannedJob]) -> list[Problem]:
+    seen: set[tuple[str, str]] = set()
+    problems = []
+    for job in jobs:
+        if job.name in seen:
+            problems.append(
+                Problem("/".join(job.name), "is planned twice", f"mend the kind {job.kind!r}")
+            )
+        seen.add(job.name)
+    return problems
+
+
+def _shared_outputs(jobs: Iterable[PlannedJob]) -> list[Problem]:
+    """Two jobs with one output path, also where a filesystem ignores case: both are named."""
+    owners: dict[str, tuple[str, str]] = {}
+    problems = []
+    for job in jobs:
+        for path in job.planned.outputs:
+            owner = owners.setdefault(path.casefold(), job.name)
+            if owner != job.name:
+                problems.append(
+                    Problem(
+                        path,
+                        f"would be written by both {'/'.join(owner)} and {'/'.join(job.name)}",
+                        "rename one of the two documents, or exclude one in [corpus] exclude",
+                    )
+                )
+    return problems
+
+
+def snapshot(plan: Plan) -> dict[str, Any]:
+    """The arguments of `catalogue.replan` for this plan."""
+    return {
+        "jobs": plan.jobs,
+        "documents": plan.documents,
+        "facts": plan.facts,
+        "max_attempts": plan.settings.workers.max_attempts,
+    }
+
+
+__all__ = ["Existing", "Plan", "Planned", "make_plan", "snapshot", "source_stamps"]

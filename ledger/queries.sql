@@ -1,0 +1,252 @@
+-- Every statement that runs on a ledger, by name. The migrations hold the schema.
+
+-- ---------------------------------------------------------------- the lease protocol
+
+-- name: frontier
+-- The lowest phase with open jobs, the lowest with failed ones, and whether the run is ending.
+SELECT
+    (SELECT min(phase) FROM counters WHERE class = 'open' AND n > 0) AS open_phase,
+    (SELECT min(phase) FROM counters WHERE class = 'failed' AND n > 0) AS failed_phase,
+    coalesce((SELECT stopping OR ended_at IS NOT NULL FROM runs WHERE id = :run), 1) AS stopping;
+
+-- name: open_lease
+INSERT INTO leases (worker, expires) VALUES (:worker, :expires) RETURNING token;
+
+-- name: claim
+UPDATE jobs SET state = 'running', lease = :token
+WHERE id IN (
+    SELECT id FROM jobs
+    WHERE state = 'pending' AND phase = :phase AND not_before <= :now
+    ORDER BY priority DESC, id
+    LIMIT :limit
+)
+RETURNING id, kind, key, fingerprint, payload, priority, attempts, max_attempts;
+
+-- name: next_due
+SELECT min(not_before) FROM jobs WHERE state = 'pending' AND phase = :phase;
+
+-- name: renew
+UPDATE leases SET expires = max(expires, :expires) WHERE token = :token;
+
+-- name: lease_is_live
+SELECT 1 FROM leases WHERE token = :token;
+
+-- name: settle
+UPDATE jobs
+SET state = :state, lease = NULL, attempts = attempts + 1, seconds = :seconds,
+    settled_at = :at, not_before = :not_before
+WHERE id = :job AND lease = :token;
+
+-- name: release
+UPDATE jobs SET state = 'pending', lease = NULL WHERE lease = :token;
+
+-- name: close_lease
+DELETE FROM leases
+WHERE token = :token AND NOT EXISTS (SELECT 1 FROM jobs WHERE lease = :token);
+
+-- name: record_output
+UPDATE outputs SET bytes = :bytes, digest = :digest, inputs = :inputs
+WHERE path = :path AND job = :job;
+
+-- name: record_failure
+INSERT INTO failures (job, run, worker, attempt, at, what, context, remedy)
+SELECT id, :run, :worker, attempts, :at, :what, :context, :remedy FROM jobs WHERE id = :job;
+
+-- name: stop_run
+UPDATE runs SET stopping = 1 WHERE id = :run;
+
+-- name: stop_run_unless_keep_going
+UPDATE runs SET stopping = 1 WHERE id = :run AND keep_going = 0;
+
+-- name: leases_of
+SELECT token FROM leases WHERE worker = :worker;
+
+-- name: expired_leases
+SELECT token, worker FROM leases WHERE expires < :now;
+
+-- name: live_leases
+SELECT count(*) FROM leases;
+
+-- name: lease_workers
+SELECT DISTINCT workers.id, workers.pid, workers.run
+FROM leases JOIN workers ON workers.id = leases.worker;
+
+-- name: charge_attempt
+UPDATE jobs
+SET attempts = attempts + 1, lease = NULL, settled_at = :at,
+    state = CASE WHEN attempts + 1 >= max_attempts THEN 'failed' ELSE 'pending' END
+WHERE id = :job AND lease = :token
+RETURNING state;
+
+-- name: outputs_of
+SELECT path, bytes, digest, inputs FROM outputs WHERE job = :job;
+
+-- ---------------------------------------------------------------- runs and workers
+
+-- name: start_run
+INSERT INTO runs (started_at, workers, keep_going, settled_before)
+VALUES (:at, :workers, :keep_going,
+        (SELECT coalesce(sum(n), 0) FROM counters WHERE class IN ('done', 'failed')))
+RETURNING id;
+
+-- name: end_run
+UPDATE runs SET ended_at = :at, outcome = :outcome WHERE id = :run;
+
+-- name: end_abandoned_runs
+UPDATE runs SET ended_at = :at, outcome = 'abandoned' WHERE ended_at IS NULL;
+
+-- name: start_worker
+INSERT INTO workers (run, number, pid, started_at) VALUES (:run, :number, :pid, :at) RETURNING id;
+
+-- name: end_worker
+UPDATE workers SET ended_at = :at, outcome = :outcome WHERE id = :worker AND ended_at IS NULL;
+
+-- name: open_workers
+SELECT id, run, number, pid FROM workers WHERE ended_at IS NULL;
+
+-- name: select_all_jobs
+UPDATE jobs SET state = 'pending' WHERE state = 'held';
+
+-- name: hold_other_kinds
+UPDATE jobs SET state = 'held'
+WHERE state = 'pending' AND kind NOT IN (SELECT value FROM json_each(:kinds));
+
+-- name: hold_later_documents
+UPDATE jobs SET state = 'held' WHERE state = 'pending' AND position >= :limit;
+
+-- name: restart_clocks
+UPDATE jobs SET not_before = 0 WHERE not_before > 0;
+
+-- name: retry
+UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
+WHERE state = 'failed'
+  AND (:kind IS NULL OR kind = :kind)
+  AND (:key IS NULL OR key = :key OR kind || '/' || key = :key)
+RETURNING id;
+
+-- name: retry_any
+UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
+WHERE state IN ('failed', 'done')
+  AND (:kind IS NULL OR kind = :kind)
+  AND (:key IS NULL OR key = :key OR kind || '/' || key = :key)
+RETURNING id;
+
+-- name: requeue
+UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
+WHERE id = :job AND state = 'done';
+
+-- ---------------------------------------------------------------- reports
+
+-- name: counts
+SELECT phase, kind, class, n FROM counters WHERE n > 0 ORDER BY phase, kind, class;
+
+-- name: running_counts
+SELECT kind, count(*) AS n FROM jobs WHERE lease IS NOT NULL GROUP BY kind;
+
+-- name: failures
+SELECT jobs.kind, jobs.key, failures.attempt, jobs.max_attempts, failures.worker,
+       failures.what, failures.context, failures.remedy
+FROM jobs JOIN failures ON failures.job = jobs.id
+WHERE jobs.state = 'failed'
+  AND failures.id = (SELECT max(id) FROM failures WHERE job = jobs.id)
+ORDER BY jobs.id
+LIMIT :limit;
+
+-- name: last_run
+SELECT id, started_at, ended_at, workers, keep_going, stopping, settled_before, outcome
+FROM runs ORDER BY id DESC LIMIT 1;
+
+-- name: job_by_id
+SELECT id, kind, key, state FROM jobs WHERE id = :job;
+
+-- ---------------------------------------------------------------- the plan
+
+-- name: fact
+SELECT value FROM facts WHERE name = :name;
+
+-- name: set_fact
+INSERT INTO facts (name, value) VALUES (:name, :value)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: planned_jobs
+SELECT id, kind, key, phase, fingerprint, state FROM jobs;
+
+-- name: jobs_of_kind
+SELECT key, payload, state FROM jobs WHERE kind = :kind;
+
+-- name: add_job
+INSERT INTO jobs (kind, key, phase, priority, position, fingerprint, payload, max_attempts)
+VALUES (:kind, :key, :phase, :priority, :position, :fingerprint, :payload, :max_attempts);
+
+-- name: change_job
+UPDATE jobs
+SET state = 'pending', phase = :phase, priority = :priority, position = :position,
+    fingerprint = :fingerprint, payload = :payload, max_attempts = :max_attempts,
+    attempts = 0, not_before = 0
+WHERE id = :id;
+
+-- name: move_job
+UPDATE jobs SET phase = :phase WHERE id = :id;
+
+-- name: drop_job
+DELETE FROM jobs WHERE id = :id;
+
+-- name: planned_outputs
+SELECT path, job FROM outputs;
+
+-- name: add_output
+INSERT INTO outputs (path, job) VALUES (:path, :job);
+
+-- name: move_output
+UPDATE outputs SET job = :job, bytes = NULL, digest = NULL, inputs = NULL WHERE path = :path;
+
+-- name: drop_output
+DELETE FROM outputs WHERE path = :path;
+
+-- name: add_leftover
+INSERT OR IGNORE INTO leftovers (path) VALUES (:path);
+
+-- name: leftovers
+SELECT path FROM leftovers ORDER BY path;
+
+-- name: clear_leftovers
+DELETE FROM leftovers WHERE path = :path;
+
+-- name: finished_outputs
+SELECT outputs.path, outputs.bytes, outputs.job
+FROM outputs JOIN jobs ON jobs.id = outputs.job
+WHERE jobs.state = 'done';
+
+-- name: drop_documents
+DELETE FROM documents;
+
+-- name: add_document
+INSERT INTO documents (identity, position, chronology, category, id, slug, label, title, author,
+                       source, date, content, digest, text_digest)
+VALUES (:identity, :position, :chronology, :category, :id, :slug, :label, :title, :author,
+        :source, :date, :content, :digest, :text_digest);
+
+-- ---------------------------------------------------------------- documents
+
+-- name: document
+SELECT * FROM documents WHERE identity = :identity;
+
+-- name: document_at
+SELECT * FROM documents WHERE position = :position;
+
+-- name: document_in_time
+SELECT * FROM documents WHERE chronology = :chronology;
+
+-- name: documents_between
+SELECT * FROM documents WHERE position >= :first AND position < :last ORDER BY position;
+
+-- name: documents_in_time
+SELECT position, identity, label, slug, category, date, chronology FROM documents
+WHERE chronology >= :first AND chronology < :last ORDER BY chronology;
+
+-- name: documents_of_category
+SELECT position, identity, label, slug, category, date, chronology FROM documents
+WHERE category = :category ORDER BY chronology LIMIT :limit OFFSET :offset;
+
+-- name: identities
+SELECT identity, text_digest FROM documents ORDER BY position;

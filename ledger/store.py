@@ -1,0 +1,354 @@
+"""The lease protocol: claim, renew, settle, release, reap; and what status can count.
+
+pending -> running   claim       under a lease whose token fences every later write
+running -> done      settle
+running -> failed    settle, or reap when the attempts are used up
+running -> pending   settle (try later), release (drain), reap (the holder died or hung)
+failed  -> pending   retry
+pending <-> held     spawn selects what its run is about
+Re-planning (ledger/catalogue.py) makes what changed pending again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledger import clock
+from ledger.db import Database
+from ledger.failures import Failure, LedgerError, Reason
+from ledger.jobs import Claim, Job, Published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from ledger.db import Row
+    from ledger.jobs import Settlement
+
+
+class StaleLeaseError(LedgerError):
+    """A write named a lease that is no longer held; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a worker that got nothing should do: leave (`over`), or ask again after `wait` seconds."""
+
+    over: bool
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many jobs of a kind stand where. `pending` leaves out the running ones."""
+
+    phase: int
+    kind: str
+    pending: int = 0
+    held: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All jobs of this kind that the run is about."""
+        return self.pending + self.running + self.done + self.failed
+
+
+POLL_SECONDS = 0.02
+
+
+class Store(Database):
+    """The claim protocol on one connection. `now` is the clock of leases, in seconds."""
+
+    def __init__(
+        self, path: Path, *, read_only: bool = False, now: Callable[[], float] = clock.now
+    ) -> None:
+        super().__init__(path, read_only=read_only)
+        self.now = now
+
+    # -- claim, renew, settle ---------------------------------------------------------
+
+    def claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
+        """Take up to `limit` jobs of the lowest open phase; None when nothing can be taken now."""
+        if not self._claimable_phase(run)[0]:  # a read first: the idle take no lock
+            return None
+        with self.immediate():
+            return self._claim(run, worker, limit, lease_seconds)
+
+    def settle(
+        self,
+        run: int,
+        worker: int,
+        token: int,
+        settlements: Sequence[Settlement],
+        *,
+        release: bool = False,
+        claim: int = 0,
+        lease_seconds: float = 0.0,
+    ) -> Claim | None:
+        """Write what came of jobs held under `token`; with `claim`, take the next in the same breath.
+
+        `release` gives back what else the token holds, with no attempt counted.
+
+        Raises:
+            StaleLeaseError: the token is not live; not one of the settlements was written.
+        """
+        with self.immediate():
+            self._check_fence(token)
+            self._write_settlements(run, worker, token, settlements)
+            if release:
+                self.run("release", token=token)
+            self.run("close_lease", token=token)
+            return self._claim(run, worker, claim, lease_seconds) if claim else None
+
+    def renew(self, token: int, lease_seconds: float) -> bool:
+        """Extend a lease from now; False when it is no longer held."""
+        with self.immediate():
+            cursor = self.run("renew", token=token, expires=self.now() + lease_seconds)
+            return cursor.rowcount == 1
+
+    def outlook(self, run: int) -> Outlook:
+        """Whether there will ever be something to claim in this run, and when to look again."""
+        phase, over = self._claimable_phase(run)
+        if over or phase is None:
+            return Outlook(over=True, wait=0.0)
+        due = self.value("next_due", phase=phase)
+        return Outlook(over=False, wait=max(POLL_SECONDS, (due or 0.0) - self.now()))
+
+    def published(self, job: int) -> dict[str, Published]:
+        """The outputs that a job owns, by path, with what is known of each."""
+        return {row["path"]: Published(*row) for row in self.rows("outputs_of", job=job)}
+
+    def _claimable_phase(self, run: int) -> tuple[int | None, bool]:
+        """(the phase whose jobs may be claimed or None, whether the run is over)."""
+        frontier = self.rows("frontier", run=run)[0]
+        phase, failed = frontier["open_phase"], frontier["failed_phase"]
+        blocked = failed is not None and phase is not None and failed < phase
+        if frontier["stopping"] or phase is None or blocked:
+            return None, True
+        return phase, False
+
+    def _claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
+        phase, _ = self._claimable_phase(run)
+        if phase is None:
+            return None
+        now = self.now()
+        token = self.value("open_lease", worker=worker, expires=now + lease_seconds)
+        rows = self.rows("claim", token=token, phase=phase, now=now, limit=limit)
+        if not rows:
+            self.run("close_lease", token=token)
+            return None
+        rows.sort(key=lambda row: (-row["priority"], row["id"]))  # RETURNING has no order
+        return Claim(token, tuple(_job(row) for row in rows))
+
+    def _check_fence(self, token: int) -> None:
+        if self.value("lease_is_live", token=token) is None:
+            raise StaleLeaseError(
+                f"lease {token} is no longer held",
+                context="its jobs were given to another worker after it expired",
+            )
+
+    def _write_settlements(
+        self, run: int, worker: int, token: int, settlements: Sequence[Settlement]
+    ) -> None:
+        at = clock.wall()
+        changed = self.run_many("settle", [_settle_row(item, token, at) for item in settlements])
+        if settlements and changed != len(settlements):
+            raise StaleLeaseError(f"lease {token} does not hold all of the jobs to settle")
+        outputs = [_output_row(item.job, output) for item in settlements for output in item.outputs]
+        if outputs:
+            self.run_many("record_output", outputs)
+        for item in settlements:
+            if item.reason:
+                self._record_failure(run, worker, item.job, item.reason)
+            if item.state == "failed":
+                self.run("stop_run_unless_keep_going", run=run)
+
+    def _record_failure(self, run: int, worker: int, job: int, reason: Reason) -> None:
+        self.run(
+            "record_failure",
+            job=job, run=run, worker=worker, at=clock.wall(),
+            what=reason.what, context=reason.context, remedy=reason.remedy,
+        )  # fmt: skip
+
+    # -- reap ---------------------------------------------------------------------------
+
+    def reap_worker(
+        self, run: int, worker: int, job_in_hand: int | None, reason: Reason
+    ) -> list[str]:
+        """Take back all that a dead worker held; only the job it was at is charged an attempt.
+
+        Returns the new state of the charged job, if there was one, in a list.
+        """
+        with self.immediate():
+            tokens = [row["token"] for row in self.rows("leases_of", worker=worker)]
+            return [
+                state
+                for token in tokens
+                for state in self._reap(run, worker, token, job_in_hand, reason)
+            ]
+
+    def reap_expired(
+        self, run: int, job_in_hand: Callable[[int], int | None], reason: Reason
+    ) -> list[int]:
+        """Take back what is held under expired leases; returns the workers that held them."""
+        now = self.now()
+        if not self.rows("expired_leases", now=now):
+            return []
+        with self.immediate():
+            expired = self.rows("expired_leases", now=now)
+            for row in expired:
+                worker = row["worker"]
+                self._reap(run, worker, row["token"], job_in_hand(worker), reason)
+        return [row["worker"] for row in expired]
+
+    def _reap(
+        self, run: int, worker: int, token: int, job_in_hand: int | None, reason: Reason
+    ) -> list[str]:
+        states: list[str] = []
+        if job_in_hand is not None:
+            charged = self.rows("charge_attempt", job=job_in_hand, token=token, at=clock.wall())
+            states = [row["state"] for row in charged]
+        for state in states:
+            self._record_failure(run, worker, job_in_hand or 0, reason)
+            if state == "failed":
+                self.run("stop_run_unless_keep_going", run=run)
+        self.run("release", token=token)
+        self.run("close_lease", token=token)
+        return states
+
+    # -- runs and workers -----------------------------------------------------------------
+
+    def start_run(self, workers: int, *, keep_going: bool) -> int:
+        """Open a run; runs whose coordinator died are closed as abandoned."""
+        with self.immediate():
+            self.run("end_abandoned_runs", at=clock.wall())
+            return int(
+                self.value("start_run", at=clock.wall(), workers=workers, keep_going=keep_going)
+            )
+
+    def select(self, *, kinds: Iterable[str] | None = None, documents: int | None = None) -> None:
+        """Choose what the run is about: some kinds, the jobs of the first documents, or all."""
+        with self.immediate():
+            self.run("select_all_jobs")
+            if kinds is not None:
+                self.run("hold_other_kinds", kinds=json.dumps(sorted(kinds)))
+            if documents is not None:
+                self.run("hold_later_documents", limit=documents)
+
+    def stop_run(self, run: int) -> None:
+        """No new claims in this run."""
+        with self.immediate():
+            self.run("stop_run", run=run)
+
+    def end_run(self, run: int, outcome: str) -> None:
+        """Close a run."""
+        with self.immediate():
+            self.run("end_run", run=run, at=clock.wall(), outcome=outcome)
+
+    def start_worker(self, run: int, number: int, pid: int) -> int:
+        """Register a worker process; returns its id, unique in the ledger."""
+        with self.immediate():
+            return int(self.value("start_worker", run=run, number=number, pid=pid, at=clock.wall()))
+
+    def end_worker(self, worker: int, outcome: str) -> None:
+        """Note how a worker ended."""
+        with self.immediate():
+            self.run("end_worker", worker=worker, at=clock.wall(), outcome=outcome)
+
+    def open_workers(self) -> list[Row]:
+        """(id, run, number, pid) of the workers that have not been seen to end."""
+        return self.rows("open_workers")
+
+    def adopt_boot(self) -> None:
+        """After a restart of the machine the clock of leases began anew: no old time counts."""
+        boot = clock.boot_id()
+        if self.value("fact", name="boot") == boot:
+            return
+        with self.immediate():
+            for row in self.rows("expired_leases", now=float("inf")):
+                self.run("release", token=row["token"])
+                self.run("close_lease", token=row["token"])
+            self.run("restart_clocks")
+            self.run("set_fact", name="boot", value=boot)
+
+    def live_leases(self) -> int:
+        """How many leases are out."""
+        return int(self.value("live_leases"))
+
+    # -- retry ------------------------------------------------------------------------------
+
+    def retry(self, *, failed_only: bool, kind: str | None = None, key: str | None = None) -> int:
+        """Put jobs back to pending with all their attempts; returns how many."""
+        with self.immediate():
+            name = "retry" if failed_only else "retry_any"
+            return len(self.rows(name, kind=kind, key=key))
+
+    def requeue(self, jobs: Iterable[int]) -> int:
+        """Put done jobs whose outputs were lost back to pending; returns how many."""
+        with self.immediate():
+            return sum(self.run("requeue", job=job).rowcount for job in jobs)
+
+    def finished_outputs(self) -> list[Row]:
+        """(path, bytes, job) of every output of every done job."""
+        return self.rows("finished_outputs")
+
+    # -- reports ----------------------------------------------------------------------------
+
+    def counts(self) -> list[KindCount]:
+        """Where the jobs stand, by phase and kind."""
+        running = {row["kind"]: row["n"] for row in self.rows("running_counts")}
+        table: dict[tuple[int, str], dict[str, int]] = {}
+        for row in self.rows("counts"):
+            table.setdefault((row["phase"], row["kind"]), {})[row["class"]] = row["n"]
+        return [
+            KindCount(
+                phase=phase,
+                kind=kind,
+                pending=max(0, classes.get("open", 0) - running.get(kind, 0)),
+                held=classes.get("held", 0),
+                running=running.get(kind, 0),
+                done=classes.get("done", 0),
+                failed=classes.get("failed", 0),
+            )
+            for (phase, kind), classes in table.items()
+        ]
+
+    def failures(self, limit: int = 1000) -> list[Failure]:
+        """The last failure of every failed job, in plan order."""
+        return [Failure(*row) for row in self.rows("failures", limit=limit)]
+
+    def last_run(self) -> Row | None:
+        """The latest run, if there was one."""
+        rows = self.rows("last_run")
+        return rows[0] if rows else None
+
+
+def _job(row: Row) -> Job:
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        key=row["key"],
+        fingerprint=row["fingerprint"],
+        payload=json.loads(row["payload"]),
+        attempt=row["attempts"] + 1,
+        max_attempts=row["max_attempts"],
+    )
+
+
+def _settle_row(item: Settlement, token: int, at: float) -> dict[str, Any]:
+    return {
+        "state": item.state, "seconds": item.seconds, "at": at, "not_before": item.not_before,
+        "job": item.job, "token": token,
+    }  # fmt: skip
+
+
+def _output_row(job: int, output: Published) -> dict[str, Any]:
+    return {
+        "bytes": output.bytes, "digest": output.digest, "inputs": output.inputs,
+        "path": output.path, "job": job,
+    }  # fmt: skip

@@ -1,0 +1,64 @@
+"""Models that lie inside installed packages: found and tried without importing the package."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.failures import JobError, Problem
+from ledger.vectors.embedders import Text, setting
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from ledger.vectors.embedders import Embedder
+
+
+def version_of(package: str) -> str:
+    """The installed version of `package`; empty when it is not installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def file_in(package: str, name: str, remedy: str) -> Path:
+    """The file `name` of an installed package.
+
+    Raises:
+        JobError: the package or the file is missing; `remedy` says how to install it.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise JobError(f"the package {package} is not installed", remedy=remedy)
+    path = Path(spec.submodule_search_locations[0]) / name
+    if not path.is_file():
+        what = f"the package {package} {version_of(package)} holds no {name}"
+        raise JobError(what, remedy=remedy)
+    return path
+
+
+def library(name: str, remedy: str) -> ModuleType:
+    """The module `name`, imported now.
+
+    Raises:
+        JobError: it cannot be imported; `remedy` says how to install it.
+    """
+    # One worker, one thread: with twelve of them, tokenizers' own threads only get in the way.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise JobError(f"{name} cannot be imported: {error}", remedy=remedy) from error
+
+
+def trial(embedder: Embedder) -> list[Problem]:
+    """Embed one text here and now, and say what stood in the way."""
+    try:
+        embedder.embed([Text("trial", "", "a trial")])
+    except JobError as error:
+        return [Problem(setting("embedder"), error.what, error.remedy)]
+    return []

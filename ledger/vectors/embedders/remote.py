@@ -1,0 +1,299 @@
+"""Vectors from a server that speaks OpenAI's or Ollama's embedding protocol."""
+
+from __future__ import annotations
+
+import email.utils
+import os
+import time
+import weakref
+from datetime import UTC, datetime
+from functools import cached_property
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ledger.failures import JobError, Problem, TransientJobError
+from ledger.vectors.embedders import Text, checked, describe, named, prompts, setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import httpx2
+    import numpy as np
+    import numpy.typing as npt
+
+    from ledger.project import EmbeddingSettings
+    from ledger.vectors.embedders import Space
+
+    Answer = list[Any]
+    """One row of numbers for each text, in the order of the texts; not yet checked."""
+
+INSTALL = "pip install 'ledger[remote]'"
+MAX_INPUTS = 64
+MAX_TRIES = 5
+MAX_SECONDS = 60
+CONNECT_SECONDS = 5
+SAID = 300
+"""How many characters of a server's answer an error repeats."""
+
+BUSY = (429, 500, 502, 503, 504)
+TEXT_REFUSED = (400, 413, 422)
+TRIAL = Text("trial", "", "a trial")
+
+
+class RateLimitedError(TransientJobError):
+    """The server is there and knows us, but has had enough for now."""
+
+
+class TextRefusedError(JobError):
+    """The server refuses what the request holds, such as a text that is too long."""
+
+
+class Remote:
+    """What both protocols share: requests, retries, errors, and keeping the key to itself.
+
+    The key is read from its environment variable for each request and kept nowhere; whatever
+    a server or library says is cleared of it before it goes into an error.
+    """
+
+    name: ClassVar[str]
+    path: ClassVar[str]
+
+    def __init__(
+        self, settings: EmbeddingSettings, *, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        """`sleep` waits that many seconds between two tries."""
+        self._settings = settings
+        self._sleep = sleep
+        # With and without a final slash or /v1 it is the same server, and the same space.
+        self._url = settings.url.rstrip("/").removesuffix("/v1")
+        self._width = settings.dimension
+
+    @property
+    def space(self) -> Space:
+        """See `Embedder.space`; a server does not tell its revision, so the url stands for it."""
+        return {
+            "embedder": self.name,
+            "model": self._settings.model,
+            "revision": "",
+            "prefix": self._settings.prefix,
+            "dimension": self._settings.dimension,
+            "url": self._url,
+        }
+
+    def check(self) -> list[Problem]:
+        """See `Embedder.check`; one request, not repeated, when the key is there."""
+        try:
+            self._headers()
+        except JobError as error:
+            return [Problem(setting("api_key_env"), error.what, error.remedy)]
+        try:
+            answer = self._post([TRIAL])
+            checked(answer, [TRIAL], self._settings.dimension, self.space)
+        except RateLimitedError:
+            return []
+        except JobError as error:
+            return [Problem(setting("url"), error.what, error.remedy)]
+        return []
+
+    def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
+        """See `Embedder.embed`; requests of at most 64 texts, five tries each."""
+        prompts(texts, "")  # refuse what cannot be embedded before any of it is paid for
+        rows: Answer = []
+        for start in range(0, len(texts), MAX_INPUTS):
+            rows += self._part(texts[start : start + MAX_INPUTS])
+        vectors = checked(rows, texts, self._width, self.space)
+        self._width = self._width or vectors.shape[1]
+        return vectors
+
+    def _part(self, texts: Sequence[Text]) -> Answer:
+        """One request; one for each text when together they are refused.
+
+        That names the text that is at fault, and gets the others through when they were only
+        too much together.
+        """
+        try:
+            return self._patiently(texts)
+        except TextRefusedError:
+            if len(texts) == 1:
+                raise
+        return [row for text in texts for row in self._patiently([text])]
+
+    def _patiently(self, texts: Sequence[Text]) -> Answer:
+        """`_post`, again and again while the failure may pass; the last one is raised."""
+        tenacity = _tenacity()
+        again = tenacity.Retrying(
+            sleep=self._sleep,
+            wait=_wait,
+            stop=tenacity.stop_after_attempt(MAX_TRIES) | tenacity.stop_before_delay(MAX_SECONDS),
+            retry=tenacity.retry_if_exception_type(TransientJobError),
+            reraise=True,
+        )
+        rows: Answer = again(self._post, texts)
+        return rows
+
+    def _post(self, texts: Sequence[Text]) -> Answer:
+        """One request and its answer.
+
+        Raises:
+            TransientJobError: no answer, or one that says to try again later.
+            JobError: any other answer than vectors.
+        """
+        response = self._send(self._body(prompts(texts, self._settings.prefix)))
+        if response.status_code in BUSY:
+            kind = RateLimitedError if response.status_code == 429 else TransientJobError
+            raise kind(
+                f"{self._url}{self.path} is busy: {self._said(response)}",
+                context=self._context(texts),
+                remedy="wait until the server is well again, then `ledger retry --failed`",
+                after=retry_after(response.headers.get("retry-after", "")),
+            )
+        if not response.is_success:
+            raise self._refusal(response, texts)
+        try:
+            return self._rows(response.json(), len(texts))
+        except (ValueError, TypeError, LookupError) as error:
+            what = f"{self._url}{self.path} did not answer with embeddings ({error!r:.80})"
+            context = f"{self._context(texts)}; {self._said(response)}"
+            remedy = f"is it a server for embedder {self.name}? Check [embedding] url"
+            raise JobError(self._clear(what), context=context, remedy=remedy) from None
+
+    def _send(self, body: dict[str, object]) -> httpx2.Response:
+        headers = self._headers()
+        import httpx2
+
+        try:
+            return self._client.post(self._url + self.path, json=body, headers=headers)
+        except httpx2.RequestError as error:
+            why = self._clear(f"{type(error).__name__} {error}".strip())
+            # `from None`: a library's error may hold the request, and so the key.
+            raise TransientJobError(
+                f"no answer from {self._url}{self.path}: {why}",
+                context=describe(self.space),
+                remedy=f"start the server, or mend [embedding] url (now {self._url})",
+            ) from None
+
+    def _refusal(self, response: httpx2.Response, texts: Sequence[Text]) -> JobError:
+        status = response.status_code
+        kind = TextRefusedError if status in TEXT_REFUSED else JobError
+        what = f"{self._url}{self.path} refused {named(texts)}: {self._said(response)}"
+        return kind(what, context=self._context(texts), remedy=self._remedy(status))
+
+    def _remedy(self, status: int) -> str:
+        if status in (401, 403):
+            variable = self._settings.api_key_env
+            if variable:
+                return f"put a key that may use {self._settings.model} into {variable}"
+            return "name the environment variable of the key in [embedding] api_key_env"
+        if status == 404:
+            return "check [embedding] url and model; a local model must be fetched first"
+        return "shorten the text (its length is the usual reason), or exclude it in ledger.toml"
+
+    def _said(self, response: httpx2.Response) -> str:
+        """Status and beginning of a server's answer, without line breaks and without the key."""
+        text = self._clear(" ".join(response.text.split()))
+        return f"HTTP {response.status_code} {text[:SAID]}".rstrip()
+
+    def _context(self, texts: Sequence[Text]) -> str:
+        return f"{named(texts)}; {describe(self.space)}"
+
+    def _clear(self, text: str) -> str:
+        key = self._key()
+        return text.replace(key, "[key]") if key else text
+
+    def _key(self) -> str:
+        return os.environ.get(self._settings.api_key_env, "").strip()
+
+    def _headers(self) -> dict[str, str]:
+        """The key as a header, when one is asked for.
+
+        Raises:
+            JobError: its variable is not set, or holds what cannot be in a header.
+        """
+        variable = self._settings.api_key_env
+        if not variable:
+            return {}
+        key = self._key()
+        if not key:
+            what = f"the environment variable {variable} is not set"
+            raise JobError(what, remedy=f"set {variable} to the key, or remove api_key_env")
+        if not (key.isascii() and key.isprintable()):
+            what = f"the environment variable {variable} holds more than a key"
+            raise JobError(what, remedy=f"put the key alone into {variable}, in one line")
+        return {"Authorization": f"Bearer {key}"}
+
+    @cached_property
+    def _client(self) -> httpx2.Client:
+        """One for the process: connections are kept, and its TLS set-up costs 60 ms."""
+        import httpx2
+
+        seconds = self._settings.timeout
+        timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        client = httpx2.Client(timeout=timeout)
+        weakref.finalize(self, client.close)
+        return client
+
+    def _body(self, inputs: list[str]) -> dict[str, object]:
+        raise NotImplementedError
+
+    def _rows(self, answer: Any, count: int) -> Answer:
+        raise NotImplementedError
+
+
+class OpenAI(Remote):
+    """`POST /v1/embeddings`: OpenAI, vLLM, llama.cpp, LM Studio, text-embeddings-inference."""
+
+    name = "openai"
+    path = "/v1/embeddings"
+
+    def _body(self, inputs: list[str]) -> dict[str, object]:
+        return {"model": self._settings.model, "input": inputs}
+
+    def _rows(self, answer: Any, count: int) -> Answer:
+        data = sorted(answer["data"], key=itemgetter("index"))
+        if [item["index"] for item in data] != list(range(count)):
+            raise ValueError(f"the indexes are not 0 to {count - 1}")
+        return [item["embedding"] for item in data]
+
+
+class Ollama(Remote):
+    """`POST /api/embed`, told not to cut long texts silently, which is its default."""
+
+    name = "ollama"
+    path = "/api/embed"
+
+    def _body(self, inputs: list[str]) -> dict[str, object]:
+        return {"model": self._settings.model, "input": inputs, "truncate": False}
+
+    def _rows(self, answer: Any, count: int) -> Answer:
+        rows = list(answer["embeddings"])
+        if len(rows) != count:
+            raise ValueError(f"{len(rows)} vectors for {count} texts")
+        return rows
+
+    def _remedy(self, status: int) -> str:
+        if status == 404:
+            return f"ollama pull {self._settings.model}"
+        return super()._remedy(status)
+
+
+def retry_after(header: str) -> float:
+    """The seconds that a Retry-After header asks for; it holds seconds or a date. 0: nothing."""
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        when = email.utils.parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _tenacity() -> ModuleType:
+    return library("tenacity", INSTALL)
+
+
+def _wait(state: Any) -> float:
+    """Seconds until the next try: 1, 2, 4, 8 with up to 3 more, so that workers that failed
+    together do not return together; never less than the server asked for.
+    """
+    own: float = _tenacity().wait_exponential_jitter(initial=1, max=20, jitter=3)(state)
+    return max(own, state.outcome.exception().after)

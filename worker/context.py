@@ -1,0 +1,121 @@
+"""What a job may use: the plan's facts, documents, templates, artefacts and embedder."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ledger.catalogue import Documents
+from ledger.digest import fingerprint
+from ledger.failures import JobError
+from ledger.jobs import Output
+from ledger.templates import Templates
+from worker.artefacts import Artefacts, Entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from ledger.corpus.placed import Placed
+    from ledger.db import Database
+    from ledger.project import Project
+    from ledger.vectors.embedders import Embedder
+
+# Stands where the entries go while the page around them is rendered. U+E000 is a private
+# use character that no shipped template has; a document that has it is no harm, since
+# listing pages take documents' text only through other templates' escaped output.
+ENTRIES_MARK = "\ue000entries\ue000"
+
+
+class Context:
+    """One worker's view of the project; everything heavy is opened when it is first used."""
+
+    def __init__(self, project: Project, facts: dict[str, Any], database: Database) -> None:
+        self.project = project
+        self.settings = project.settings
+        self.facts = facts
+        self.documents = Documents(database)
+        self.artefacts = Artefacts(project.root, facts["artefacts"])
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The project's templates."""
+        return Templates(self.project)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """The rendered entries of all documents."""
+        return Entries(self.artefacts, self.facts["documents"])
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder of `[embedding]`."""
+        from ledger.vectors.embedders import make_embedder
+
+        return make_embedder(self.project.root, self.settings.embedding)
+
+    def document(self, identity: str) -> Placed:
+        """The document of that identity.
+
+        Raises:
+            JobError: the plan has none.
+        """
+        document = self.documents.get(identity)
+        if document is None:
+            raise JobError(
+                f"the plan has no document {identity}", remedy="run `ledger init` to plan again"
+            )
+        return document
+
+    def state_path(self, relative: str) -> Path:
+        """A project-relative path as a full one."""
+        return self.project.root / relative
+
+    def site_path(self, page: str) -> str:
+        """The project-relative path of a page."""
+        return f"{self.settings.site.output}/{page}"
+
+    def page(self, path: str, template: str, root: str, **values: Any) -> Output:
+        """A page that its template renders whole. `values` must be JSON-able."""
+
+        def body() -> Iterable[bytes]:
+            return [self.templates.render(template, root=root, **values).encode("utf-8")]
+
+        inputs = fingerprint(self.templates.digest(template), root, values)
+        return Output(self.site_path(path), inputs, body)
+
+    def listing(
+        self,
+        path: str,
+        template: str,
+        positions: Sequence[int],
+        own: int | None = None,
+        **values: Any,
+    ) -> Output:
+        """A page that lists the entries at `positions`, two folders below the root.
+
+        The template is rendered around a mark that stands for `{{ entries }}`; the entries
+        themselves go from their memory map to the file without passing through it. `own` is
+        the position of the document that the page is about, given as `{{ entry }}`.
+        """
+        from markupsafe import Markup
+
+        def body() -> Iterable[bytes]:
+            shown = dict(values, entries=Markup(ENTRIES_MARK))  # noqa: S704  our own constant
+            if own is not None:
+                entry = self.entries.chunks([own])[0].decode("utf-8")
+                shown["entry"] = Markup(entry)  # noqa: S704  made by the kind `entry`, escaped there
+            text = self.templates.render(template, root="../../", **shown)
+            parts = text.split(ENTRIES_MARK)
+            if len(parts) != 2:
+                raise JobError(
+                    f"{template} shows {{{{ entries }}}} {len(parts) - 1} times",
+                    context=f"page {path}",
+                    remedy="put {{ entries }} into the template exactly once",
+                )
+            head, tail = parts
+            return [head.encode("utf-8"), *self.entries.chunks(positions), tail.encode("utf-8")]
+
+        listed = self.entries.digest([*positions, own] if own is not None else positions)
+        inputs = fingerprint(self.templates.digest(template), values, listed)
+        return Output(self.site_path(path), inputs, body)

@@ -1,0 +1,61 @@
+"""gram: the cosines of all pairs of documents, a block of rows a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ledger.digest import fingerprint
+from ledger.jobs import Output, Planned
+from worker.artefacts import Artefacts, array_bytes, artefact_path, blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import numpy.typing as npt
+
+    from ledger.jobs import Job
+    from ledger.planner import Plan
+    from worker.context import Context
+
+needs = ("space",)
+sites = ("poems",)
+effects = False
+VERSION = 1
+BLOCK = 256
+
+
+def plan(plan: Plan) -> Iterator[Planned]:
+    """A job for every block of rows."""
+    mark = plan.artefacts["gram"] = fingerprint(VERSION, plan.artefacts["space"], BLOCK)
+    for number, first, last in blocks(len(plan.documents), BLOCK):
+        path = artefact_path("gram", mark, f"{number:05}.npy")
+        yield Planned(f"{number:05}", mark, (path,), {"first": first, "last": last})
+
+
+def run(job: Job, context: Context) -> Iterable[Output]:
+    """Multiply one block of vectors with all of them."""
+    first, last = job.payload["first"], job.payload["last"]
+
+    def body() -> list[bytes]:
+        vectors = context.artefacts.array("space", "vectors.npy")
+        return [array_bytes(np.asarray(vectors[first:last]) @ vectors.T)]
+
+    yield Output(artefact_path("gram", job.fingerprint, f"{job.key}.npy"), job.fingerprint, body)
+
+
+def gram_rows(artefacts: Artefacts) -> Callable[[int], npt.NDArray[np.float32]]:
+    """A function that gives row i of the matrix, (n,) float32, from its memory-mapped block."""
+    opened: dict[int, npt.NDArray[np.float32]] = {}
+
+    def row(index: int) -> npt.NDArray[np.float32]:
+        number = index // BLOCK
+        block = opened.get(number)
+        if block is None:
+            # a plain view of the map: np.memmap's own indexing costs ten times as much
+            block = opened[number] = np.asarray(artefacts.block("gram", number))
+        view: npt.NDArray[np.float32] = block[index % BLOCK]
+        return view
+
+    return row

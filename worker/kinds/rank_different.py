@@ -1,0 +1,48 @@
+"""rank-different: for every document the walk to the most different ones, a block a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.digest import fingerprint
+from ledger.jobs import Output, Planned
+from worker.artefacts import array_bytes, artefact_path, blocks
+from worker.kinds.gram import gram_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ledger.jobs import Job
+    from ledger.planner import Plan
+    from worker.context import Context
+
+needs = ("gram",)
+sites = ("poems",)
+effects = False
+VERSION = 1
+BLOCK = 64
+
+
+def plan(plan: Plan) -> Iterator[Planned]:
+    """A job for every block of documents."""
+    mark = fingerprint(VERSION, plan.artefacts["gram"], plan.depth, BLOCK)
+    plan.artefacts["rank-different"] = mark
+    for number, first, last in blocks(len(plan.documents), BLOCK):
+        path = artefact_path("rank-different", mark, f"{number:05}.npy")
+        yield Planned(f"{number:05}", mark, (path,), {"first": first, "last": last}, position=first)
+
+
+def run(job: Job, context: Context) -> Iterable[Output]:
+    """Walk from every document of one block."""
+    import numpy as np
+
+    from ledger.vectors.rank import different
+
+    def body() -> list[bytes]:
+        row = gram_rows(context.artefacts)
+        depth = context.facts["depth"]
+        starts = range(job.payload["first"], job.payload["last"])
+        return [array_bytes(np.stack([different(row, start, depth) for start in starts]))]
+
+    path = artefact_path("rank-different", job.fingerprint, f"{job.key}.npy")
+    yield Output(path, job.fingerprint, body)

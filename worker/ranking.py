@@ -1,0 +1,82 @@
+"""The pages of a ranking, for the kinds `similar` and `different`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ledger.digest import fingerprint
+from ledger.jobs import Planned
+from worker.kinds.entry import view
+from worker.places import link, page_count, ranking_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.corpus.placed import Placed
+    from ledger.jobs import Job, Output
+    from ledger.planner import Plan
+    from worker.context import Context
+
+VERSION = 1
+OTHER = {"similar": "different", "different": "similar"}
+
+
+def plan_rankings(plan: Plan, kind: str, ranking: str) -> Iterator[Planned]:
+    """A job for every document; it owns all pages of the document's ranking."""
+    mark = fingerprint(
+        VERSION, plan.artefacts[ranking], plan.artefacts["entry"], plan.per_page,
+        plan.templates.digest(f"{kind}.html"),
+    )  # fmt: skip
+    output = plan.settings.site.output
+    pages = range(1, page_count(plan.depth, plan.per_page) + 1)
+    for document in plan.documents:
+        paths = tuple(f"{output}/{ranking_page(kind, document.slug, page)}" for page in pages)
+        yield Planned(document.identity, mark, paths, position=document.position)
+
+
+def ranking_pages(
+    job: Job, context: Context, kind: str, ranking: str, block: int
+) -> Iterator[Output]:
+    """The pages of one document's ranking; `block` is how many documents a stored block ranks."""
+    document = context.document(job.key)
+    rows = context.artefacts.block(ranking, document.position // block)
+    ranked: list[int] = rows[document.position % block].tolist()
+    per_page = context.facts["per_page"]
+    pages = page_count(len(ranked), per_page)
+    about = _about(context, kind, document)
+    for page in range(1, pages + 1):
+        first = (page - 1) * per_page
+        yield context.listing(
+            ranking_page(kind, document.slug, page),
+            f"{kind}.html",
+            ranked[first : first + per_page],
+            own=document.position,
+            total=len(ranked),
+            first=first + 1,
+            page=page,
+            pages=pages,
+            previous=_page_link(kind, document, page - 1, pages),
+            next=_page_link(kind, document, page + 1, pages),
+            **about,
+        )
+
+
+def _about(context: Context, kind: str, document: Placed) -> dict[str, Any]:
+    """What all pages of one ranking say of their document."""
+    return {
+        "document": view(context, document),
+        "older": _neighbour(context, kind, document.chronology - 1),
+        "newer": _neighbour(context, kind, document.chronology + 1),
+        "other": link(ranking_page(OTHER[kind], document.slug)),
+    }
+
+
+def _neighbour(context: Context, kind: str, chronology: int) -> dict[str, str] | None:
+    document = context.documents.in_time(chronology)
+    if document is None:
+        return None
+    return {"label": document.label, "href": link(ranking_page(kind, document.slug))}
+
+
+def _page_link(kind: str, document: Placed, page: int, pages: int) -> str | None:
+    return link(ranking_page(kind, document.slug, page)) if 1 <= page <= pages else None
