@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger.corpus.placed import Placed
-from ledger.jobs import Planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ledger.db import Database, Row
+    from ledger.jobs import Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Documents:
     def between(self, first: int, last: int) -> list[Placed]:
         """The documents at positions `first` (included) to `last` (excluded)."""
         rows = self._database.rows("documents_between", first=first, last=last)
-        return [Placed.from_row(row) for row in rows]
+        return [Placed.from_row(dict(row)) for row in rows]
 
     def through_time(self, first: int, last: int) -> list[Row]:
         """(position, identity, label, slug, category, date, chronology), oldest first."""
@@ -84,7 +84,7 @@ class Documents:
 
     def _one(self, query: str, **values: Any) -> Placed | None:
         rows = self._database.rows(query, **values)
-        return Placed.from_row(rows[0]) if rows else None
+        return Placed.from_row(dict(rows[0])) if rows else None
 
 
 def read_facts(database: Database) -> dict[str, Any]:

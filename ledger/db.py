@@ -13,7 +13,7 @@ import re
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ledger.failures import LedgerError
 from ledger.resources import resource
@@ -83,7 +83,7 @@ class Database:
         self._turnstile = -1 if read_only else _open_turnstile(path)
         self._check_version()
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ledger.corpus.document import Document
-    from ledger.jobs import Planned
     from ledger.project import Project
 
 Existing = dict[str, tuple[dict[str, Any], str]]
@@ -167,6 +166,3 @@ def snapshot(plan: Plan) -> dict[str, Any]:
         "facts": plan.facts,
         "max_attempts": plan.settings.workers.max_attempts,
     }
-
-
-__all__ = ["Existing", "Plan", "Planned", "make_plan", "snapshot", "source_stamps"]

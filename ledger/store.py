@@ -74,7 +74,7 @@ class Store(Database):
 
     def claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
         """Take up to `limit` jobs of the lowest open phase; None when nothing can be taken now."""
-        if not self._claimable_phase(run)[0]:  # a read first: the idle take no lock
+        if self._claimable_phase(run)[0] is None:  # a read first: the idle take no lock
             return None
         with self.immediate():
             return self._claim(run, worker, limit, lease_seconds)
@@ -86,13 +86,12 @@ class Store(Database):
         token: int,
         settlements: Sequence[Settlement],
         *,
-        release: bool = False,
         claim: int = 0,
         lease_seconds: float = 0.0,
     ) -> Claim | None:
         """Write what came of jobs held under `token`; with `claim`, take the next in the same breath.
 
-        `release` gives back what else the token holds, with no attempt counted.
+        What else the token holds is given back, with no attempt counted.
 
         Raises:
             StaleLeaseError: the token is not live; not one of the settlements was written.
@@ -100,8 +99,7 @@ class Store(Database):
         with self.immediate():
             self._check_fence(token)
             self._write_settlements(run, worker, token, settlements)
-            if release:
-                self.run("release", token=token)
+            self.run("release", token=token)
             self.run("close_lease", token=token)
             return self._claim(run, worker, claim, lease_seconds) if claim else None
 

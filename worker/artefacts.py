@@ -99,7 +99,9 @@ class Entries:
         for number, first, last in blocks(total, self.BLOCK):
             index = artefacts.array("entry", f"{number:05}.npy")
             if index.shape != (last - first,):
-                raise JobError(f"entry block {number} has {index.shape[0]} entries, not {last - first}")
+                raise JobError(
+                    f"entry block {number} has {index.shape[0]} entries, not {last - first}"
+                )
             self._blobs.append(artefacts.bytes("entry", f"{number:05}.html"))
             ends.append(index["end"])
             starts.append(np.concatenate([[0], index["end"][:-1]]))

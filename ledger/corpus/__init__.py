@@ -29,7 +29,8 @@ def read_corpus(path: Path, settings: CorpusSettings) -> list[Document]:
         BadInputError: with every problem of the whole corpus.
     """
     records = list(_records(path, settings))
-    kept = [record for record in records if record.identity not in settings.exclude]
+    excluded = set(settings.exclude) - {""}  # "" stands for an identity nobody knows
+    kept = [record for record in records if record.identity not in excluded]
     problems = [problem for record in kept for problem in record.problems]
     problems += _duplicates(kept)
     problems += _unmatched(records, settings.exclude)
@@ -92,7 +93,7 @@ def _duplicates(records: Iterable[Record]) -> list[Problem]:
 
 def _unmatched(records: Iterable[Record], exclude: Sequence[str]) -> list[Problem]:
     """One problem for every exclude that no record has as its identity."""
-    known = {record.identity for record in records}
+    known = {record.identity for record in records} - {""}
     example = next((record.identity for record in records if record.identity), "wisdom/42")
     remedy = f"take it out, or write it as category/id, such as {example!r}"
     return [

@@ -61,8 +61,8 @@ def parse_json(text: str, where: str, remedy: str) -> object | Problem:
         return Problem(where, what, remedy)
     except RecursionError:
         return Problem(where, "is JSON nested too deeply to read", remedy)
-    except ValueError as error:  # a whole number of more digits than Python converts
-        return Problem(where, f"holds a number too long to read: {error}", remedy)
+    except ValueError:  # Python converts no whole number of thousands of digits
+        return Problem(where, "holds a number of too many digits to read", remedy)
     return value
 
 

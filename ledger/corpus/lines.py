@@ -38,4 +38,4 @@ def _read_line(line: bytes, where: str, start: int, settings: CorpusSettings) ->
     raw = parse_json(text, where, _REMEDY)
     if isinstance(raw, Problem):  # bytes that are not UTF-8 explain why it is not JSON either
         return Record(where, problems=tuple(problems or [raw]))
-    return read_record(raw, where, settings).but(problems)
+    return read_record(raw, where, settings).with_problems(problems)

@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from ledger.corpus.files import decode_lines, printable, read_bytes
 from ledger.corpus.records import Record, read_record, unix_newlines
 from ledger.failures import BadInputError, Problem
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 DEFAULT_CATEGORY = "notes"
 SUFFIXES = (".txt", ".md")
 FIELDS = ("id", "category", "title", "date", "author", "source")
+
+# The C library behind yaml runs out of stack, and kills the process, some 20,000 levels deep.
+MAX_FRONT_MATTER = 10_000
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _OPENING = re.compile(r"(---|\+\+\+)[ \t]*(?:\n|\Z)")
@@ -74,7 +79,7 @@ def _read_note(path: Path, relative: Path, settings: CorpusSettings) -> Record:
     body = text[front.end() :] if front else text
     raw = _from_path(relative) | fields | {"content": body.strip("\n")}
     record = read_record(raw, name, settings, _lines(text, front, body))
-    return record.but([*problems[:1], *flaws])
+    return record.with_problems([*problems[:1], *flaws])
 
 
 def _from_path(relative: Path) -> dict[str, object]:
@@ -102,6 +107,9 @@ def _fields(
     if front is None:
         what = "the front matter that its first line opens is never closed"
         return {}, [Problem(f"{name} line 1", what, _REMEDY)] if _OPENING.match(text) else []
+    if len(front[2]) > MAX_FRONT_MATTER:
+        what = f"front matter has {len(front[2]):,} characters, more than {MAX_FRONT_MATTER:,}"
+        return {}, [Problem(f"{name} line 1", what, "keep only what is about the note there")]
     fields = (_yaml if front[1] == "---" else _toml)(front[2], name)
     if isinstance(fields, Problem):
         return {}, [fields]
@@ -129,8 +137,6 @@ def _yaml(text: str, name: str) -> dict[str, object] | Problem:
 
     Not as what YAML 1.1 makes of it: `id: 0042` would be 34 and `title: No` would be false.
     """
-    import yaml
-
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
@@ -142,13 +148,12 @@ def _yaml(text: str, name: str) -> dict[str, object] | Problem:
         return {}
     if not isinstance(root, yaml.MappingNode):
         return Problem(f"{name} line 2", "front matter is not a table of fields", _REMEDY)
-    return {str(key.value): _plain(value) for key, value in root.value}
+    scalars = ((key, value) for key, value in root.value if isinstance(key, yaml.ScalarNode))
+    return {key.value: _plain(value) for key, value in scalars}
 
 
-def _plain(node: object) -> object:
+def _plain(node: yaml.Node) -> object:
     """The text of a scalar, None for a null, and an empty list or table for a full one."""
-    import yaml
-
     if isinstance(node, yaml.ScalarNode):
         return None if node.tag == "tag:yaml.org,2002:null" else node.value
     return [] if isinstance(node, yaml.SequenceNode) else {}

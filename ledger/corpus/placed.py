@@ -10,6 +10,7 @@ from ledger.corpus.slugs import slug
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from ledger.corpus.document import Document
 
@@ -72,10 +73,17 @@ def place(documents: Sequence[Document]) -> list[Placed]:
             title=document.title,
             author=document.author,
             source=document.source,
-            date=document.date.isoformat() if document.date else None,
+            date=_written(document.date),
             content=document.content,
             digest=document.digest,
             text_digest=document.text_digest,
         )
         for index, document in enumerate(documents)
     ]
+
+
+def _written(date: datetime | None) -> str | None:
+    """A date as HTML wants it: at most three digits of a second."""
+    if date is None:
+        return None
+    return date.isoformat(timespec="milliseconds" if date.microsecond else "seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -56,8 +57,8 @@ class Record:
     document: Document | None = None
     problems: tuple[Problem, ...] = ()
 
-    def but(self, problems: Sequence[Problem]) -> Record:
-        """The same record with these problems, found elsewhere, before its own."""
+    def with_problems(self, problems: Sequence[Problem]) -> Record:
+        """The same record with problems that were found elsewhere before its own."""
         if not problems:
             return self
         return replace(self, document=None, problems=(*problems, *self.problems))
@@ -174,7 +175,7 @@ class _Reading:
             )
             return ""
         text = unix_newlines(value)
-        if found := _FORBIDDEN.search(text):
+        if found := _forbidden(text):
             flaw, remedy = _flaw(found[0])
             line = text.count("\n", 0, found.start()) + 1
             self._note(field, f"has {flaw} at character {found.start() + 1}", remedy, line)
@@ -190,7 +191,14 @@ class _Reading:
         self.problems.append(Problem(where, f"{field} {what}", remedy))
 
     def _exclusion(self) -> str:
-        return f'[corpus] exclude = ["{self.identity or "category/id"}"]'
+        """The line of ledger.toml that leaves the record out; JSON's quoting is TOML's, too."""
+        identity = json.dumps(self.identity or "category/id", ensure_ascii=False)
+        return f"[corpus] exclude = [{identity}]"
+
+
+def _forbidden(text: str) -> re.Match[str] | None:
+    """The first forbidden character; what can be printed has none, and that is told quickly."""
+    return None if text.replace("\n", "").isprintable() else _FORBIDDEN.search(text)
 
 
 def _flaw(character: str) -> tuple[str, str]:

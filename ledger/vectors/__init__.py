@@ -1,0 +1,1 @@
+"""Vectors: embedding, the space they are compared in, ranking."""

@@ -19,7 +19,9 @@ def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """Rows scaled to length 1, in float64; rows shorter than VANISHING become zero."""
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > VANISHING)
+    scaled: npt.NDArray[np.float64] = np.zeros_like(wide)
+    np.divide(wide, lengths, out=scaled, where=lengths > VANISHING)
+    return scaled
 
 
 class Space:
@@ -42,4 +44,5 @@ class Space:
 
 def nearest_theme(documents: Floats, themes: Floats) -> npt.NDArray[np.int16]:
     """(n, d) and (t, d) unit vectors -> (n,) index of the theme nearest to each document."""
-    return (documents @ themes.T).argmax(axis=1).astype(np.int16)
+    nearest: npt.NDArray[np.int16] = (documents @ themes.T).argmax(axis=1).astype(np.int16)
+    return nearest

@@ -1,0 +1,1 @@
+"""The job kinds of the poem site, one module each."""

@@ -77,7 +77,9 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     space, _, batch = job.key.partition("/")
 
     def body() -> list[bytes]:
-        texts = [Text(identity, digest, _text(context, identity, digest)) for identity, digest in names]
+        texts = [
+            Text(identity, digest, _text(context, identity, digest)) for identity, digest in names
+        ]
         return [shard_bytes(names, context.embedder.embed(texts))]
 
     yield Output(f"{STATE_FOLDER}/vectors/{space}/{batch}.npz", job.fingerprint, body)

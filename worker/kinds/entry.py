@@ -35,7 +35,9 @@ def plan(plan: Plan) -> Iterator[Planned]:
     )  # fmt: skip
     plan.artefacts["entry"] = mark
     for number, first, last in blocks(len(plan.documents), Entries.BLOCK):
-        paths = tuple(artefact_path("entry", mark, f"{number:05}{end}") for end in (".html", ".npy"))
+        paths = tuple(
+            artefact_path("entry", mark, f"{number:05}{end}") for end in (".html", ".npy")
+        )
         yield Planned(f"{number:05}", mark, paths, {"first": first, "last": last})
 
 
@@ -58,7 +60,9 @@ def _halves(entry: bytes) -> tuple[int, int]:
 
 def _render(context: Context, document: Placed) -> bytes:
     try:
-        text = context.templates.render("entry.html", document=view(context, document), root="../../")
+        text = context.templates.render(
+            "entry.html", document=view(context, document), root="../../"
+        )
     except Exception as error:
         raise JobError(
             f"entry.html raised {type(error).__name__} on {document.identity}: {error}",

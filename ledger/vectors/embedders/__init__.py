@@ -163,13 +163,18 @@ def _url_problem(url: str) -> Problem | None:
     where, example = setting("url"), f"for example {_EXAMPLES['url']}"
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        host = (parts.hostname or "").encode("idna")  # a ValueError for what no host can be
+        good = parts.scheme in ("http", "https") and host and parts.port != 0 and url.isprintable()
     except ValueError:
         return Problem(where, "is not a URL", example)
     if "@" in parts.netloc or parts.query or parts.fragment:
         remedy = "give only scheme, host, port and path; name the key's variable in api_key_env"
         return Problem(where, "holds a user name, password, query or fragment", remedy)
-    return None if good else Problem(where, f"{url!r} is not an http or https URL", example)
+    return (
+        None
+        if good and " " not in url
+        else Problem(where, f"{url!r} is not an http or https URL", example)
+    )
 
 
 def prompts(texts: Sequence[Text], prefix: str) -> list[str]:
@@ -270,7 +275,8 @@ def named(texts: Sequence[Text]) -> str:
 
 def leave_out(identity: str) -> str:
     """How a person keeps a document, word or theme out of the project."""
-    kind, _, name = identity.partition(":")
+    # A document's identity has a slash, a word's or theme's has none.
+    kind, _, name = ("", "", "") if "/" in identity else identity.partition(":")
     if kind == "word":
         return f"add {json.dumps(name, ensure_ascii=False)} to [words] stop_words"
     if kind == "theme":

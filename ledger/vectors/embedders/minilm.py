@@ -10,7 +10,13 @@ import numpy as np
 
 from ledger.failures import JobError
 from ledger.vectors.embedders import checked, prompts
-from ledger.vectors.embedders.packages import file_in, library, trial, version_of
+from ledger.vectors.embedders.packages import (
+    file_in,
+    library,
+    tokenizers_library,
+    trial,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +97,7 @@ class MiniLM:
     @cached_property
     def _tokenizer(self) -> Any:
         """BERT's tokenizer: lower case, no accents, words cut into the vocabulary's pieces."""
-        kit = library("tokenizers", REMEDY)
+        kit = tokenizers_library()
         tokens = VOCABULARY.read_text(encoding="utf-8").split("\n")[:-1]
         vocabulary = {token: number for number, token in enumerate(tokens)}
         tokenizer = kit.Tokenizer(kit.models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106

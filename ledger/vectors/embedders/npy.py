@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from functools import cached_property
-from pathlib import Path
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from ledger.vectors.embedders import checked, describe, setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -143,14 +144,13 @@ class OwnVectors:
 
 def _row_faults(matrix: Floats, ids: list[str]) -> Iterator[tuple[str, str]]:
     """What and remedy of rows that cannot be compared with any other."""
-    wrong: dict[str, list[str]] = {"holds NaN or infinity": [], "is all zero": []}
-    for start in range(0, min(len(matrix), len(ids)), BLOCK):
-        block = np.asarray(matrix[start : start + BLOCK])
-        for fault, rows in zip(
-            wrong, (~np.isfinite(block).all(axis=1), ~block.any(axis=1)), strict=True
-        ):
-            wrong[fault] += [ids[start + row] for row in np.flatnonzero(rows[: len(ids) - start])]
-    for fault, identities in wrong.items():
+    broken: list[str] = []
+    zero: list[str] = []
+    for start in range(0, len(ids), BLOCK):
+        block, here = matrix[start : start + BLOCK], ids[start : start + BLOCK]
+        broken += compress(here, ~np.all(np.isfinite(block), axis=1))
+        zero += compress(here, ~np.any(block, axis=1))
+    for fault, identities in (("holds NaN or infinity", broken), ("is all zero", zero)):
         if identities:
             yield f"the vector of {_few(identities)} {fault}", "make these vectors anew"
 

@@ -47,12 +47,16 @@ def library(name: str, remedy: str) -> ModuleType:
     Raises:
         JobError: it cannot be imported; `remedy` says how to install it.
     """
-    # One worker, one thread: with twelve of them, tokenizers' own threads only get in the way.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     try:
         return importlib.import_module(name)
     except ImportError as error:
         raise JobError(f"{name} cannot be imported: {error}", remedy=remedy) from error
+
+
+def tokenizers_library() -> ModuleType:
+    """The module `tokenizers`, told to use one thread, as everything in a worker does."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    return library("tokenizers", "pip install 'tokenizers>=0.21'")
 
 
 def trial(embedder: Embedder) -> list[Problem]:

@@ -12,10 +12,12 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ledger.failures import JobError, Problem, TransientJobError
-from ledger.vectors.embedders import Text, checked, describe, named, prompts, setting
+from ledger.vectors.embedders import Text, checked, describe, leave_out, named, prompts, setting
+from ledger.vectors.embedders.packages import library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import ModuleType
 
     import httpx2
     import numpy as np
@@ -32,6 +34,8 @@ MAX_INPUTS = 64
 MAX_TRIES = 5
 MAX_SECONDS = 60
 CONNECT_SECONDS = 5
+CHECK_SECONDS = 30  # a local server may have to load its model first
+LONGEST_WAIT = 86_400
 SAID = 300
 """How many characters of a server's answer an error repeats."""
 
@@ -87,7 +91,7 @@ class Remote:
         except JobError as error:
             return [Problem(setting("api_key_env"), error.what, error.remedy)]
         try:
-            answer = self._post([TRIAL])
+            answer = self._post([TRIAL], min(self._settings.timeout, CHECK_SECONDS))
             checked(answer, [TRIAL], self._settings.dimension, self.space)
         except RateLimitedError:
             return []
@@ -128,17 +132,17 @@ class Remote:
             retry=tenacity.retry_if_exception_type(TransientJobError),
             reraise=True,
         )
-        rows: Answer = again(self._post, texts)
+        rows: Answer = again(self._post, texts, self._settings.timeout)
         return rows
 
-    def _post(self, texts: Sequence[Text]) -> Answer:
-        """One request and its answer.
+    def _post(self, texts: Sequence[Text], seconds: float) -> Answer:
+        """One request, which may take `seconds`, and its answer.
 
         Raises:
             TransientJobError: no answer, or one that says to try again later.
             JobError: any other answer than vectors.
         """
-        response = self._send(self._body(prompts(texts, self._settings.prefix)))
+        response = self._send(self._body(prompts(texts, self._settings.prefix)), seconds)
         if response.status_code in BUSY:
             kind = RateLimitedError if response.status_code == 429 else TransientJobError
             raise kind(
@@ -157,12 +161,12 @@ class Remote:
             remedy = f"is it a server for embedder {self.name}? Check [embedding] url"
             raise JobError(self._clear(what), context=context, remedy=remedy) from None
 
-    def _send(self, body: dict[str, object]) -> httpx2.Response:
-        headers = self._headers()
-        import httpx2
-
+    def _send(self, body: dict[str, object], seconds: float) -> httpx2.Response:
+        headers, httpx2 = self._headers(), library("httpx2", INSTALL)
+        timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
+        where = self._url + self.path
         try:
-            return self._client.post(self._url + self.path, json=body, headers=headers)
+            return self._client.post(where, json=body, headers=headers, timeout=timeout)
         except httpx2.RequestError as error:
             why = self._clear(f"{type(error).__name__} {error}".strip())
             # `from None`: a library's error may hold the request, and so the key.
@@ -176,17 +180,17 @@ class Remote:
         status = response.status_code
         kind = TextRefusedError if status in TEXT_REFUSED else JobError
         what = f"{self._url}{self.path} refused {named(texts)}: {self._said(response)}"
-        return kind(what, context=self._context(texts), remedy=self._remedy(status))
+        return kind(what, context=self._context(texts), remedy=self._remedy(status, texts))
 
-    def _remedy(self, status: int) -> str:
+    def _remedy(self, status: int, texts: Sequence[Text]) -> str:
         if status in (401, 403):
             variable = self._settings.api_key_env
             if variable:
                 return f"put a key that may use {self._settings.model} into {variable}"
             return "name the environment variable of the key in [embedding] api_key_env"
-        if status == 404:
-            return "check [embedding] url and model; a local model must be fetched first"
-        return "shorten the text (its length is the usual reason), or exclude it in ledger.toml"
+        if status in TEXT_REFUSED:
+            return f"shorten the text, if it is too long, or {leave_out(texts[0].identity)}"
+        return "check [embedding] url and model; a local model must be fetched first"
 
     def _said(self, response: httpx2.Response) -> str:
         """Status and beginning of a server's answer, without line breaks and without the key."""
@@ -224,11 +228,7 @@ class Remote:
     @cached_property
     def _client(self) -> httpx2.Client:
         """One for the process: connections are kept, and its TLS set-up costs 60 ms."""
-        import httpx2
-
-        seconds = self._settings.timeout
-        timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
-        client = httpx2.Client(timeout=timeout)
+        client: httpx2.Client = library("httpx2", INSTALL).Client()
         weakref.finalize(self, client.close)
         return client
 
@@ -270,21 +270,25 @@ class Ollama(Remote):
             raise ValueError(f"{len(rows)} vectors for {count} texts")
         return rows
 
-    def _remedy(self, status: int) -> str:
+    def _remedy(self, status: int, texts: Sequence[Text]) -> str:
         if status == 404:
             return f"ollama pull {self._settings.model}"
-        return super()._remedy(status)
+        return super()._remedy(status, texts)
 
 
 def retry_after(header: str) -> float:
-    """The seconds that a Retry-After header asks for; it holds seconds or a date. 0: nothing."""
+    """The seconds that a Retry-After header asks for, a day at most; 0 when it makes no sense.
+
+    The header holds seconds or a date.
+    """
     if header.strip().isdecimal():
-        return float(header)
+        return min(float(header), LONGEST_WAIT)
     try:
         when = email.utils.parsedate_to_datetime(header)
     except ValueError:
         return 0.0
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
 def _tenacity() -> ModuleType:
@@ -292,8 +296,10 @@ def _tenacity() -> ModuleType:
 
 
 def _wait(state: Any) -> float:
-    """Seconds until the next try: 1, 2, 4, 8 with up to 3 more, so that workers that failed
-    together do not return together; never less than the server asked for.
+    """Seconds until the next try: 1, 2, 4, 8, or more if the server asked for more.
+
+    Up to 3 are added by chance, so that workers that failed together do not return together.
     """
     own: float = _tenacity().wait_exponential_jitter(initial=1, max=20, jitter=3)(state)
-    return max(own, state.outcome.exception().after)
+    asked: float = state.outcome.exception().after
+    return max(own, asked)

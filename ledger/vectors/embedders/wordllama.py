@@ -10,7 +10,7 @@ import numpy as np
 
 from ledger.failures import JobError
 from ledger.vectors.embedders import checked, prompts
-from ledger.vectors.embedders.packages import file_in, library, trial, version_of
+from ledger.vectors.embedders.packages import file_in, tokenizers_library, trial, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,8 +69,7 @@ class WordLlama:
     @cached_property
     def _tokenizer(self) -> Any:
         path = file_in("wordllama", "tokenizers/l2_supercat_tokenizer_config.json", REMEDY)
-        tokenizers = library("tokenizers", "pip install 'tokenizers>=0.21'")
-        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        tokenizer = tokenizers_library().Tokenizer.from_file(str(path))
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -84,7 +83,8 @@ def _mean(matrix: npt.NDArray[np.float16], ids: list[int], out: npt.NDArray[np.f
     whose sums differ from one processor to the next.
     """
     rows, counts = np.unique(np.asarray(ids, np.intp), return_counts=True)
-    weighted = matrix[rows].astype(np.float32) * counts.astype(np.float32)[:, None]
+    weighted = matrix[rows].astype(np.float32)
+    weighted *= counts.astype(np.float32)[:, None]
     np.divide(weighted.sum(axis=0), np.float32(len(ids)), out=out)
 
 
@@ -107,6 +107,7 @@ def open_matrix(path: Path) -> npt.NDArray[np.float16]:
             found = json.loads(file.read(min(length, 10_000)))["embedding.weight"]
         if found != wanted:
             raise JobError(f"{path.name} holds {found}, not {wanted}", remedy=REMEDY)
-        return np.memmap(path, np.dtype("<f2"), "r", offset=8 + length, shape=SHAPE)
+        # As a plain array: indexing a memmap object takes longer, and gives memmap objects.
+        return np.asarray(np.memmap(path, np.dtype("<f2"), "r", offset=8 + length, shape=SHAPE))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise JobError(f"{path.name} is damaged: {error!r}", remedy=REMEDY) from error

@@ -1,0 +1,114 @@
+"""`ledger spawn` and `ledger retry`: build what is planned, put back what failed."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from ledger.failures import Exit, LedgerError
+from ledger.kinds import kinds_of_site, with_needs
+from ledger.preflight import check_before_spawn
+from ledger.progress import duration, make_view
+from ledger.store import Store
+from ledger.supervisor import Orders, Supervisor, adopt, requeue_lost_outputs, sole_coordinator
+from ledger.tidy import remove_leftovers
+
+if TYPE_CHECKING:
+    from ledger.project import Project
+
+NICENESS = 10
+
+
+def build(
+    project: Project,
+    *,
+    workers: int | None,
+    keep_going: bool,
+    only: tuple[str, ...],
+    limit: int | None,
+    cool_down: float,
+    nice: bool,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> Exit:
+    """Build what is planned; returns the exit code."""
+    orders = Orders(
+        workers or os.cpu_count() or 1, keep_going, only, limit, cool_down, NICENESS if nice else 0
+    )
+    kinds = _chosen_kinds(project, only)
+    if dry_run:
+        return _preview(project, kinds, limit, as_json=as_json)
+    with sole_coordinator(project), Store(project.ledger_path) as store:
+        adopt(project, store)
+        remove_leftovers(project, store)
+        warnings = check_before_spawn(project, store)
+        lost = requeue_lost_outputs(project, store)
+        if lost:
+            warnings.append(f"{lost:,} done jobs had lost their files; they are built again")
+        for warning in warnings:
+            click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
+        store.select(kinds=kinds, documents=limit)
+        view = make_view(quiet=quiet, as_json=as_json)
+        supervisor = Supervisor(project, store, orders, view)
+        code = supervisor.supervise()
+        view.close(supervisor)
+        _report(store, code, as_json=as_json)
+    return code
+
+
+def _chosen_kinds(project: Project, only: tuple[str, ...]) -> set[str] | None:
+    if not only:
+        return None
+    kinds = kinds_of_site(project.settings.site.kind)
+    unknown = sorted(set(only) - set(kinds))
+    if unknown:
+        raise LedgerError(
+            f"no job kind is called {', '.join(unknown)}", remedy=f"use one of: {', '.join(kinds)}"
+        )
+    return with_needs(only, kinds)
+
+
+def _report(store: Store, code: Exit, *, as_json: bool) -> None:
+    failures = store.failures()
+    if as_json:
+        click.echo(
+            json.dumps({"exit": int(code), "failures": [item.as_dict() for item in failures]})
+        )
+        return
+    for failure in failures:
+        click.echo(f"\n{click.style(str(failure), fg='red')}", err=True)
+    if failures:
+        click.echo(
+            f"\n{len(failures):,} jobs failed; after the cure: ledger retry --failed && ledger spawn",
+            err=True,
+        )
+    run = store.last_run()
+    if run and code is Exit.DONE:
+        seconds = (run["ended_at"] or 0) - run["started_at"]
+        click.echo(f"all done in {duration(seconds)}", err=True)
+
+
+def _preview(project: Project, kinds: set[str] | None, limit: int | None, *, as_json: bool) -> Exit:
+    """What would be built, by kind; nothing is written."""
+    with Store(project.ledger_path, read_only=True) as store:
+        rows = [
+            (count.kind, count.pending + count.held + count.running)
+            for count in store.counts()
+            if kinds is None or count.kind in kinds
+        ]
+    if as_json:
+        click.echo(json.dumps({"would_build": dict(rows), "limit": limit}))
+    else:
+        for kind, count in rows:
+            click.echo(f"{kind:16} {count:>9,} jobs would be built")
+    return Exit.DONE
+
+
+def put_back(project: Project, *, failed_only: bool, kind: str | None, key: str | None) -> int:
+    """Put jobs back to pending; returns how many."""
+    with Store(project.ledger_path) as store:
+        return store.retry(failed_only=failed_only, kind=kind, key=key)

@@ -1,0 +1,171 @@
+"""The command line: parse, call, print. No logic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ledger import __version__
+from ledger.failures import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.project import Project
+
+
+class Commands(click.Group):
+    """Turns every LedgerError of a command into its text and exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except LedgerError as error:
+            click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
+            ctx.exit(int(error.exit_code))
+
+
+def in_project(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -C DIR."""
+    option = click.option(
+        "-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
+        help="Work on the project in DIR (default: here or the nearest folder above).",
+    )  # fmt: skip
+    return option(command)
+
+
+def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --json."""
+    return click.option("--json", "json_", is_flag=True, help="Print JSON for scripts.")(command)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ledger")
+def main() -> None:
+    """Plan any number of pages, build them with N worker processes, kill anything at any moment.
+
+    \b
+    ledger init && ledger spawn 12     plan, then build with 12 worker processes
+    ledger status                      what is done, running, failed and why
+    ledger retry --failed              put the failed ones back
+
+    Exit codes: 0 all done, 1 jobs failed, 2 usage or configuration, 3 work left that others
+    hold, 4 budget exhausted, 130 interrupted.
+    """
+
+
+@main.command()
+@click.argument("source", required=False, type=click.Path(path_type=Path))
+@in_project
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@as_json
+def init(source: Path | None, folder: Path, dry_run: bool, json_: bool) -> None:
+    """Plan the project: read the corpus and write every job into the ledger.
+
+    In an empty folder this writes ledger.toml and a starter corpus. Run it again after
+    editing the corpus, a template or the settings: what is unchanged stays done.
+
+    \b
+    ledger init                  an empty folder, or a project again
+    ledger init poems.json       a new project from a corpus
+    ledger init notes/           from a folder of .txt and .md files
+    """
+    from ledger.planning import plan_project
+
+    report = plan_project(folder, source, dry_run=dry_run)
+    click.echo(json.dumps(report.as_dict()) if json_ else report.text())
+
+
+@main.command()
+@click.argument("workers", required=False, type=click.IntRange(min=1))
+@in_project
+@click.option("--keep-going", is_flag=True, help="Build everything else before failing.")
+@click.option(
+    "--only", multiple=True, metavar="KIND", help="Only this kind and what it needs; repeatable."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A trial: only the first N documents' pages.",
+)
+@click.option(
+    "--cool-down",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Rest between batches.",
+)
+@click.option("--nice", is_flag=True, help="Give way to everything else on this machine.")
+@click.option("--dry-run", is_flag=True, help="Say what would be built, and build nothing.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress.")
+@as_json
+def spawn(workers: int | None, folder: Path, json_: bool, **orders: Any) -> None:
+    """Build what is planned with WORKERS worker processes (default: one per core).
+
+    Ctrl+C finishes the pages in hand; a second Ctrl+C stops at once. Nothing is lost either
+    way: the same command goes on from there.
+
+    \b
+    ledger spawn 12
+    ledger spawn --only similar --limit 20       a quick look at the first 20
+    ledger spawn 2 --nice --cool-down 1          for a machine that runs hot
+    """
+    from ledger.building import build
+
+    sys.exit(build(_project(folder), workers=workers, as_json=json_, **orders))
+
+
+@main.command()
+@in_project
+@click.option("--watch", is_flag=True, help="Show it again every second until Ctrl+C.")
+@as_json
+def status(folder: Path, watch: bool, json_: bool) -> None:
+    """What is done, running and failed, and why. Reads only, also while workers write.
+
+    \b
+    ledger status
+    ledger status --json | jq .failures
+    """
+    from ledger.status import show_status
+
+    show_status(_project(folder), watch=watch, as_json=json_)
+
+
+@main.command()
+@in_project
+@click.option("--failed", is_flag=True, help="Put back the jobs that failed.")
+@click.option("--all", "all_", is_flag=True, help="Put back done ones too (with --kind or --key).")
+@click.option("--kind", metavar="KIND", help="Only jobs of this kind.")
+@click.option("--key", metavar="KEY", help="Only the job with this key.")
+@as_json
+def retry(
+    *, folder: Path, failed: bool, all_: bool, kind: str | None, key: str | None, json_: bool
+) -> None:
+    """Put jobs back to pending, with all their attempts; `ledger spawn` then builds them.
+
+    \b
+    ledger retry --failed
+    ledger retry --failed --kind similar
+    ledger retry --key wisdom/42
+    ledger retry --all --kind embed
+    """
+    from ledger.building import put_back
+
+    if not (failed or kind or key):
+        raise click.UsageError("say which: --failed, --kind KIND or --key KEY")
+    if all_ and not (kind or key):
+        raise click.UsageError("--all goes with --kind KIND or --key KEY")
+    count = put_back(_project(folder), failed_only=not all_, kind=kind, key=key)
+    click.echo(json.dumps({"retried": count}) if json_ else f"{count:,} jobs are pending again")
+
+
+def _project(folder: Path) -> Project:
+    from ledger.project import find_root, load_project
+
+    return load_project(find_root(folder))

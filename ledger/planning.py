@@ -1,0 +1,113 @@
+"""`ledger init`: make the folder a project if it is none, plan it, and tidy up after the old plan."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledger import starting, tidy
+from ledger.catalogue import Changes, existing_jobs, preview, replan
+from ledger.db import migrate
+from ledger.planner import make_plan, snapshot
+from ledger.project import SETTINGS_FILE, Project, find_root, load_project, parse_project
+from ledger.store import Store
+from ledger.supervisor import adopt, sole_coordinator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.planner import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What `ledger init` did, or would do."""
+
+    root: str
+    created: tuple[str, ...]
+    documents: int
+    undated: int
+    jobs: int
+    changes: Changes
+    dry_run: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """For people."""
+        changes = self.changes
+        would = "would be " if self.dry_run else ""
+        lines = [f"{name}: {would}created" for name in self.created]
+        undated = f" ({self.undated:,} undated)" if self.undated else ""
+        lines.append(f"{self.documents:,} documents{undated}, {self.jobs:,} jobs")
+        if changes.any:
+            lines.append(
+                f"{changes.added:,} new, {changes.changed:,} changed, {changes.unchanged:,} unchanged, "
+                f"{changes.removed:,} gone with {changes.outputs_removed:,} files"
+            )
+        else:
+            lines.append("nothing changed since the last plan")
+        if not self.dry_run:
+            lines.append("next: ledger spawn")
+        return "\n".join(lines)
+
+
+def plan_project(folder: Path, source: Path | None, *, dry_run: bool) -> PlanReport:
+    """Plan the project at or above `folder`; with `dry_run` only say what that would change."""
+    root = _root(folder)
+    files = starting.new_files(root, source)
+    if dry_run:
+        return _preview(root, files)
+    if files:
+        starting.create(root, files)
+    project = load_project(root)
+    with sole_coordinator(project):
+        migrate(project.ledger_path)
+        (project.state / "templates").mkdir(exist_ok=True)
+        with Store(project.ledger_path) as store:
+            adopt(project, store)
+            plan = make_plan(project, lambda kind: existing_jobs(store, kind))
+            changes = replan(store, **snapshot(plan))
+            tidy.remove_leftovers(project, store)
+    return _report(plan, changes, tuple(files), dry_run=False)
+
+
+def _root(folder: Path) -> Path:
+    try:
+        return find_root(folder)
+    except Exception:  # noqa: BLE001  no project yet: this is where one begins
+        return folder.resolve()
+
+
+def _preview(root: Path, files: dict[str, str | Path]) -> PlanReport:
+    text = files.get(SETTINGS_FILE)
+    project = parse_project(root, text) if isinstance(text, str) else load_project(root)
+    if starting.STARTER_CORPUS in files:
+        project = _with_corpus(project, str(files[starting.STARTER_CORPUS]))
+    if not project.ledger_path.exists():
+        plan = make_plan(project, lambda _: {})
+        return _report(plan, Changes(added=len(plan.jobs)), tuple(files), dry_run=True)
+    with Store(project.ledger_path, read_only=True) as store:
+        plan = make_plan(project, lambda kind: existing_jobs(store, kind))
+        return _report(plan, preview(store, plan.jobs), tuple(files), dry_run=True)
+
+
+def _with_corpus(project: Project, path: str) -> Project:
+    from dataclasses import replace
+
+    settings = replace(project.settings, corpus=replace(project.settings.corpus, path=path))
+    return replace(project, settings=settings)
+
+
+def _report(plan: Plan, changes: Changes, created: tuple[str, ...], *, dry_run: bool) -> PlanReport:
+    return PlanReport(
+        root=str(plan.project.root),
+        created=created,
+        documents=len(plan.documents),
+        undated=len(plan.documents) - plan.dated,
+        jobs=len(plan.jobs),
+        changes=changes,
+        dry_run=dry_run,
+    )

@@ -1,0 +1,82 @@
+"""Everything that can be known before the first worker starts, checked, and told all together."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ledger.catalogue import read_facts
+from ledger.failures import BadInputError, Problem
+from ledger.planner import source_stamps
+from ledger.project import SETTINGS_FILE
+from ledger.templates import Templates
+
+if TYPE_CHECKING:
+    from ledger.project import Project
+    from ledger.store import Store
+
+PAGE_TEMPLATES = {
+    "home.html", "404.html", "entry.html", "similar.html", "different.html", "chronological.html",
+    "chronological_index.html", "word.html", "cloud.html", "documents.html", "documents_page.html",
+}  # fmt: skip
+
+
+def check_before_spawn(project: Project, store: Store) -> list[str]:
+    """Refuse what cannot work; returns warnings about what was edited after it was planned.
+
+    Raises:
+        BadInputError: with every problem.
+    """
+    facts = read_facts(store)
+    problems = [
+        *_check_settings(project, facts.get("settings", "")),
+        *Templates(project).check(PAGE_TEMPLATES),
+        *_check_folder(project),
+        *_check_embedder(project, store),
+    ]
+    if problems:
+        raise BadInputError(problems)
+    return _edited_since(project, facts.get("sources", {}))
+
+
+def _check_settings(project: Project, planned: str) -> list[Problem]:
+    if project.settings_text == planned:
+        return []
+    return [
+        Problem(
+            SETTINGS_FILE,
+            "was edited after the plan was made from it",
+            "run `ledger init` to plan again; what stays the same stays done",
+        )
+    ]
+
+
+def _check_folder(project: Project) -> list[Problem]:
+    folder = project.output if project.output.exists() else project.root
+    if not folder.is_dir():
+        return [Problem(str(folder), "is not a folder", "move it away, or change [site] output")]
+    if not os.access(folder, os.W_OK):
+        return [Problem(str(folder), "cannot be written to", "mend its permissions")]
+    return []
+
+
+def _check_embedder(project: Project, store: Store) -> list[Problem]:
+    """Ask the embedder only if something has to be embedded."""
+    from ledger.vectors.embedders import make_embedder
+
+    waiting = any(count.kind == "embed" and count.pending for count in store.counts())
+    return make_embedder(project.root, project.settings.embedding).check() if waiting else []
+
+
+def _edited_since(project: Project, planned: dict[str, list[list[object]]]) -> list[str]:
+    """What was edited since the plan: the run goes by the plan, and says so."""
+    now = source_stamps(project)
+    what = {
+        "corpus": "the corpus was edited after it was planned: this run builds the planned one",
+        "templates": "templates were edited after the plan: pages that are done keep the old look",
+    }
+    return [
+        f"{text}; `ledger init` takes the edit up"
+        for name, text in what.items()
+        if now[name] != planned.get(name)
+    ]

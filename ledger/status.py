@@ -1,0 +1,142 @@
+"""`ledger status`: where the jobs stand and why some failed; reads only."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ledger import clock, slots
+from ledger.db import journal_mode, sqlite_version
+from ledger.progress import duration
+from ledger.store import Store
+
+if TYPE_CHECKING:
+    from ledger.db import Row
+    from ledger.failures import Failure
+    from ledger.project import Project
+    from ledger.store import KindCount
+
+SHOWN_FAILURES = 10
+WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The ledger at one moment."""
+
+    counts: tuple[KindCount, ...]
+    failures: tuple[Failure, ...]
+    run: dict[str, Any] | None
+    in_hand: tuple[tuple[int, str, float], ...]
+
+    def total(self, state: str) -> int:
+        """How many jobs are in a state, over all kinds."""
+        return sum(getattr(count, state) for count in self.counts)
+
+    @property
+    def rate(self) -> float | None:
+        """Jobs a second of the run that is going on, since it began."""
+        if self.run is None or self.run["ended_at"] is not None:
+            return None
+        seconds = clock.wall() - self.run["started_at"]
+        settled = self.total("done") + self.total("failed") - self.run["settled_before"]
+        return max(0, settled) / seconds if seconds > 0 else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        states = ("pending", "held", "running", "done", "failed")
+        return {
+            **{state: self.total(state) for state in states},
+            "rate": self.rate,
+            "run": self.run,
+            "kinds": [asdict(count) for count in self.counts],
+            "in_hand": [
+                {"worker": worker, "job": job, "seconds": round(seconds, 3)}
+                for worker, job, seconds in self.in_hand
+            ],
+            "failures": [failure.as_dict() for failure in self.failures],
+            "sqlite": {"version": sqlite_version(), "journal": journal_mode()},
+        }
+
+
+def read_status(project: Project) -> Status:
+    """Read the ledger once; the connection is closed again, so that it never holds up a checkpoint."""
+    with Store(project.ledger_path, read_only=True) as store:
+        counts, failures, run = store.counts(), store.failures(), store.last_run()
+        workers = [(row["id"], row["number"]) for row in store.open_workers()]
+    return Status(tuple(counts), tuple(failures), _run(run), _in_hand(project, workers))
+
+
+def _run(row: Row | None) -> dict[str, Any] | None:
+    return dict(row) if row is not None else None
+
+
+def _in_hand(
+    project: Project, workers: list[tuple[int, int]]
+) -> tuple[tuple[int, str, float], ...]:
+    folder = project.state / "workers"
+    hands = [(number, slots.in_hand(folder, worker)) for worker, number in workers]
+    return tuple(
+        (number, hand.name, clock.now() - hand.since) for number, hand in hands if hand and hand.job
+    )
+
+
+def show_status(project: Project, *, watch: bool, as_json: bool) -> None:
+    """Print the status, once or until Ctrl+C."""
+    while True:
+        status = read_status(project)
+        if as_json:
+            click.echo(json.dumps(status.as_dict(), ensure_ascii=False))
+        else:
+            if watch:
+                click.clear()
+            click.echo("\n".join(_lines(status)))
+        if not watch:
+            return
+        try:
+            time.sleep(WATCH_SECONDS)
+        except KeyboardInterrupt:
+            return
+
+
+def _lines(status: Status) -> list[str]:
+    lines = [f"{'kind':16}{'done':>10}{'running':>10}{'pending':>10}{'held':>8}{'failed':>8}"]
+    lines += [
+        f"{count.kind:16}{count.done:>10,}{count.running:>10,}{count.pending:>10,}"
+        f"{count.held:>8,}{count.failed:>8,}"
+        for count in status.counts
+    ]
+    lines += ["", _summary(status)]
+    lines += [
+        f"  worker {worker:>3}  {job}  {seconds:.1f} s" for worker, job, seconds in status.in_hand
+    ]
+    if journal_mode() != "wal":
+        lines.append(
+            f"note: SQLite {sqlite_version()} can lose commits in WAL mode, so the ledger uses "
+            "the slower rollback journal; `pip install pysqlite3` brings a current one"
+        )
+    for failure in status.failures[:SHOWN_FAILURES]:
+        lines += ["", click.style(str(failure), fg="red")]
+    if len(status.failures) > SHOWN_FAILURES:
+        more = len(status.failures) - SHOWN_FAILURES
+        lines += ["", f"… and {more:,} more: ledger status --json"]
+    return lines
+
+
+def _summary(status: Status) -> str:
+    total = sum(count.total + count.held for count in status.counts)
+    parts = [f"{status.total('done'):,} of {total:,} done"]
+    if status.total("failed"):
+        parts.append(f"{status.total('failed'):,} failed")
+    rate = status.rate
+    if rate:
+        left = status.total("pending") + status.total("running")
+        parts.append(f"{rate:,.1f} jobs/s")
+        parts.append(f"about {duration(left / rate)} left")
+    elif status.run and status.run["outcome"]:
+        parts.append(f"last run: {status.run['outcome']}")
+    return "  ".join(parts)

@@ -1,0 +1,347 @@
+"""The coordinator of a run: starts workers, watches them, restarts the dead, reaps, drains."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ledger import slots, tidy
+from ledger.failures import Exit, HeldError, LedgerError, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from ledger.project import Project
+    from ledger.store import Store
+
+TICK_SECONDS = 0.05
+REAP_SECONDS = 1.0
+# Workers that die before they have anything in hand, one after the other, mean that no
+# worker can start here; going on would start them for ever.
+FRUITLESS_STARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What `ledger spawn` was asked for."""
+
+    workers: int
+    keep_going: bool = False
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    cool_down: float = 0.0
+    nice: int = 0
+
+
+@dataclass(slots=True)
+class Child:
+    """A worker process of this coordinator. `lifeline` closes when the coordinator is gone."""
+
+    number: int
+    process: subprocess.Popen[bytes]
+    errors: Path
+    id: int | None = None
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """One run from start to end."""
+
+    project: Project
+    store: Store
+    orders: Orders
+    watch: Callable[[Supervisor], None] = lambda _: None
+    run: int = 0
+    children: list[Child] = field(default_factory=list)
+    interrupted: bool = False
+    stopping: bool = False
+    deaths: int = 0
+    _fruitless: int = 0
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _dead: list[int] = field(default_factory=list)
+    _vacant: list[int] = field(default_factory=list)
+
+    def supervise(self) -> Exit:
+        """Build until everything is done, something failed, or somebody says stop."""
+        self.run = self.store.start_run(self.orders.workers, keep_going=self.orders.keep_going)
+        self._vacant = list(range(1, self.orders.workers + 1))
+        outcome = "crashed"
+        try:
+            with self._signals():
+                self._build()
+            code = self._exit_code()
+            outcome = code.name.lower()
+        finally:
+            self._kill_all()
+            tidy.remove_temporary_files(self.project, self._dead)
+            self.store.end_run(self.run, outcome)
+        return code
+
+    def _build(self) -> None:
+        last_reap = 0.0
+        while self._fill_vacancies() or self.children:
+            self._wake.wait(TICK_SECONDS)
+            self._wake.clear()
+            self._collect()
+            if time.monotonic() - last_reap > REAP_SECONDS:
+                self._reap_expired()
+                last_reap = time.monotonic()
+            self.watch(self)
+
+    def _fill_vacancies(self) -> bool:
+        """Start the workers that are missing, if there is something to do for them."""
+        if self.stopping or not self._vacant or self.store.outlook(self.run).over:
+            return False
+        while self._vacant:
+            self.children.append(self._start(self._vacant.pop(0)))
+        return True
+
+    def _exit_code(self) -> Exit:
+        if self.interrupted:
+            return Exit.INTERRUPTED
+        counts = self.store.counts()
+        if any(count.failed for count in counts):
+            return Exit.FAILED
+        return Exit.HELD if any(count.pending or count.running for count in counts) else Exit.DONE
+
+    # -- children -----------------------------------------------------------------------
+
+    def _start(self, number: int) -> Child:
+        errors = self.project.state / "logs" / f"run-{self.run:05}.worker-{number:02}.stderr"
+        errors.parent.mkdir(parents=True, exist_ok=True)
+        command = [
+            sys.executable, "-m", "worker", str(self.project.root),
+            "--run", str(self.run), "--number", str(number),
+            "--cool-down", str(self.orders.cool_down),
+        ]  # fmt: skip
+        with errors.open("ab") as stream:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,  # the lifeline: it ends when the coordinator does
+                stdout=stream,
+                stderr=stream,
+                env=worker_environment(),
+                cwd=self.project.root,
+            )
+        if self.orders.nice:
+            os.setpriority(os.PRIO_PROCESS, process.pid, self.orders.nice)
+        return Child(number, process, errors)
+
+    def _collect(self) -> None:
+        """Look after the workers that have ended."""
+        for child in [child for child in self.children if child.process.poll() is not None]:
+            self.children.remove(child)
+            if child.process.stdin:
+                child.process.stdin.close()
+            worker = self.worker_id(child)
+            if child.process.returncode == 0:
+                self._forget(child, worker)
+            else:
+                self._bury(child, worker)
+
+    def worker_id(self, child: Child) -> int | None:
+        """The id under which the worker registered itself, if it has got that far."""
+        if child.id is None:
+            for row in self.store.open_workers():
+                if row["run"] == self.run and row["pid"] == child.process.pid:
+                    child.id = row["id"]
+        return child.id
+
+    def _forget(self, child: Child, worker: int | None) -> None:
+        if worker is not None:
+            slots.remove(self._slots, worker)
+        if child.errors.exists() and child.errors.stat().st_size == 0:
+            child.errors.unlink()
+
+    def _bury(self, child: Child, worker: int | None) -> None:
+        """A worker died: take back what it held, charge the job it was at, start another."""
+        self.deaths += 1
+        at_work = slots.in_hand(self._slots, worker) if worker is not None else None
+        cause = _cause(child.process.returncode)
+        if worker is not None:
+            job = at_work.job if at_work and at_work.job else None
+            self.store.reap_worker(self.run, worker, job, _death(cause, child))
+            self.store.end_worker(worker, cause)
+            self._dead.append(worker)
+            slots.remove(self._slots, worker)
+        fruitful = at_work is not None and (at_work.job or at_work.finished)
+        self._fruitless = 0 if fruitful else self._fruitless + 1
+        if self._fruitless >= FRUITLESS_STARTS and not self.interrupted:
+            raise LedgerError(
+                f"workers cannot start: {cause}",
+                context=_tail(child.errors) or f"nothing in {child.errors}",
+                remedy="mend what the lines above name; `ledger spawn` then goes on from here",
+            )
+        self._vacant.append(child.number)
+
+    def _reap_expired(self) -> None:
+        """Take back what hung or foreign workers hold beyond their lease."""
+
+        def job_of(worker: int) -> int | None:
+            at_work = slots.in_hand(self._slots, worker)
+            return at_work.job if at_work and at_work.job else None
+
+        reason = Reason(
+            "the worker gave no sign of life for longer than its lease",
+            context=f"lease of {self.project.settings.workers.lease_seconds:g} s",
+            remedy="find out what the job waits for; a longer [workers] lease_seconds helps "
+            "where a single step takes long",
+        )
+        self.store.reap_expired(self.run, job_of, reason)
+
+    @property
+    def _slots(self) -> Path:
+        return self.project.state / "workers"
+
+    # -- the end ------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """No new claims; the jobs in hand are finished."""
+        self.stopping = True
+        for child in self.children:
+            child.process.terminate()
+
+    def _kill_all(self) -> None:
+        for child in self.children:
+            child.process.kill()
+        for child in self.children:
+            child.process.wait()
+            worker = self.worker_id(child)
+            if worker is not None:
+                self.store.reap_worker(self.run, worker, None, Reason("stopped"))
+                self.store.end_worker(worker, "stopped")
+                self._dead.append(worker)
+                slots.remove(self._slots, worker)
+        self.children.clear()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """First Ctrl+C or SIGTERM: drain. Second Ctrl+C: stop at once."""
+
+        def stop(number: int, _: FrameType | None) -> None:
+            if self.interrupted and number == signal.SIGINT:
+                for child in self.children:
+                    child.process.kill()
+            self.interrupted = True
+            self.drain()
+            self._wake.set()
+
+        def wake(_: int, __: FrameType | None) -> None:
+            self._wake.set()
+
+        handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGCHLD: wake}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def worker_environment() -> dict[str, str]:
+    """One numeric thread a worker: they share the cores among themselves already."""
+    single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    return {**os.environ, **dict.fromkeys(single, "1"), "TOKENIZERS_PARALLELISM": "false"}
+
+
+@contextmanager
+def sole_coordinator(project: Project) -> Iterator[None]:
+    """Hold the project: planning and building are done by one process at a time.
+
+    Raises:
+        HeldError: another `ledger init` or `ledger spawn` is at work here.
+    """
+    project.state.mkdir(parents=True, exist_ok=True)
+    file = os.open(project.state / "coordinator", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.pread(file, 20, 0).decode("ascii", "replace").strip()
+        os.close(file)
+        raise HeldError(
+            f"another ledger process (pid {pid}) is at work on {project.root}",
+            remedy="watch it with `ledger status --watch`, or stop it with Ctrl+C there",
+        ) from None
+    try:
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(file)
+
+
+def adopt(project: Project, store: Store) -> list[int]:
+    """Take over from a coordinator that died: what its dead workers held is pending again.
+
+    Nothing is charged an attempt: that a whole run was killed is no evidence against a job.
+    Returns the dead workers. Those that still live finish the job in hand and leave.
+    """
+    store.adopt_boot()
+    folder = project.state / "workers"
+    dead = [row["id"] for row in store.open_workers() if not slots.is_alive(folder, row["id"])]
+    for worker in dead:
+        store.reap_worker(0, worker, None, Reason("died with its run"))
+        store.end_worker(worker, "abandoned")
+        slots.remove(folder, worker)
+    tidy.remove_temporary_files(project, dead)
+    return dead
+
+
+def requeue_lost_outputs(project: Project, store: Store) -> int:
+    """Put back the done jobs whose files are gone or of another size; returns how many."""
+    lost = {
+        row["job"]
+        for row in store.finished_outputs()
+        if _size(project.root / row["path"]) != row["bytes"]
+    }
+    return store.requeue(lost) if lost else 0
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116  called for every page
+    except OSError:
+        return None
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _death(cause: str, child: Child) -> Reason:
+    hint = "the kernel may have needed its memory: see `dmesg`" if "SIGKILL" in cause else ""
+    return Reason(
+        f"the worker died while it was at this job: {cause}",
+        context="; ".join(filter(None, [hint, _tail(child.errors)])) or "it left no message",
+        remedy="find out what this job does that kills a process (memory? a template that never "
+        "ends?), mend it, then `ledger retry --failed` and `ledger spawn`",
+    )
+
+
+def _tail(path: Path, lines: int = 5) -> str:
+    try:
+        return "\n".join(path.read_text("utf-8", "replace").strip().splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def live_workers(project: Project, workers: Iterable[int]) -> list[tuple[int, slots.InHand]]:
+    """(worker, what is in hand) of those that live, for the progress view."""
+    folder = project.state / "workers"
+    seen = [(worker, slots.in_hand(folder, worker)) for worker in workers]
+    return [(worker, at_work) for worker, at_work in seen if at_work is not None]

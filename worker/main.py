@@ -1,0 +1,267 @@
+"""The worker's loop: claim -> run -> publish -> settle, until nothing is left."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ledger.catalogue import read_facts
+from ledger.failures import JobError, TransientJobError
+from ledger.jobs import Settlement
+from ledger.kinds import load_kind
+from ledger.project import STATE_FOLDER, Project, parse_project
+from ledger.slots import Slot
+from ledger.store import StaleLeaseError, Store
+from worker.context import Context
+from worker.failing import reason_for
+from worker.publish import Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ledger.jobs import Claim, Job, Published
+
+# A crash repeats at most what was not settled, so pure jobs settle together for as long as
+# that is little; claims cost nothing in a crash, so a batch is what fits into that time.
+SETTLE_SECONDS = 0.25
+MAX_BATCH = 256
+BACKOFF_SECONDS = 1.0
+
+
+class Worker:
+    """One worker process: its claim, its job in hand, its way out."""
+
+    def __init__(self, project: Project, run: int, number: int, cool_down: float) -> None:
+        self.store = Store(project.ledger_path)
+        self.project = _as_planned(project, self.store)
+        self.run = run
+        self.cool_down = cool_down
+        self.batch = 1
+        self.keep_going = bool(self.store.last_run()["keep_going"])  # type: ignore[index]
+        self.id = self.store.start_worker(run, number, os.getpid())
+        self.slot = Slot(project.state / "workers", self.id)
+        self.log = _open_log(project, run, worker=number)
+        self.draining = threading.Event()
+        self.heart = Heart(project, self.lease_seconds)
+        output = self.project.settings.site.output
+        self.publisher = Publisher(project.root, (output, STATE_FOLDER), self.id)
+        self.context = Context(self.project, read_facts(self.store), self.store)
+
+    @property
+    def lease_seconds(self) -> float:
+        """How long a claim lives without a heartbeat."""
+        return self.project.settings.workers.lease_seconds
+
+    def work(self) -> None:
+        """Claim and do jobs until the run is over or this worker is asked to leave."""
+        self.log.info("worker started", pid=os.getpid())
+        claim = self._claim()
+        while not self.draining.is_set():
+            if claim is not None:
+                claim = self._do_batch(claim)
+                continue
+            outlook = self.store.outlook(self.run)
+            if outlook.over:
+                break
+            self.draining.wait(min(outlook.wait, 1.0))
+            claim = self._claim()
+        if claim is not None:
+            self._settle(claim, [])
+        self.store.end_worker(self.id, "drained" if self.draining.is_set() else "finished")
+        self.log.info("worker left", drained=self.draining.is_set())
+
+    def _claim(self) -> Claim | None:
+        return self.store.claim(self.run, self.id, self.batch, self.lease_seconds)
+
+    def _do_batch(self, claim: Claim) -> Claim | None:
+        """Do the jobs of a claim for as long as they may settle together, and give back the rest.
+
+        Returns the next claim, taken in the transaction that settles this one.
+        """
+        self.heart.beat_for(claim.token)
+        started = time.perf_counter()
+        finished: list[Settlement] = []
+        elapsed, stop = 0.0, False
+        for job in claim.jobs:
+            stop = self.draining.is_set() or self.heart.lost == claim.token
+            if stop:
+                break
+            finished.append(self._do(job))
+            elapsed = time.perf_counter() - started
+            stop = finished[-1].state == "failed" and not self.keep_going
+            if stop or load_kind(job.kind).effects or elapsed > SETTLE_SECONDS:
+                break
+        self.batch = self._next_batch(len(finished), elapsed)
+        self.heart.rest()
+        try:
+            after = self._settle(claim, finished, proceed=not (stop or self.cool_down))
+        except StaleLeaseError as error:
+            self.log.warning("lease lost", token=claim.token, why=str(error))
+            return None
+        if self.cool_down:
+            self.draining.wait(self.cool_down)
+        return after
+
+    def _next_batch(self, jobs: int, seconds: float) -> int:
+        """As many as should fit into SETTLE_SECONDS, growing fourfold at most."""
+        fitting = int(jobs * SETTLE_SECONDS / max(seconds, 1e-9))
+        return max(1, min(fitting, jobs * 4, MAX_BATCH))
+
+    def _settle(
+        self,
+        claim: Claim,
+        settlements: Sequence[Settlement],
+        *,
+        proceed: bool = False,
+    ) -> Claim | None:
+        """Write what came of the claim, give back what was not done, and go on if asked to."""
+        after = self.store.settle(
+            self.run, self.id, claim.token, settlements,
+            claim=self.batch if proceed and not self.draining.is_set() else 0,
+            lease_seconds=self.lease_seconds,
+        )  # fmt: skip
+        names = {job.id: job.name for job in claim.jobs}
+        done = [names[item.job] for item in settlements]
+        if done:
+            self.log.info("settled", token=claim.token, job=done if len(done) > 1 else done[0])
+        return after
+
+    def _do(self, job: Job) -> Settlement:
+        """Run one job and publish what it makes."""
+        self.slot.enter(job)
+        started = time.perf_counter()
+        try:
+            outputs = self._publish(job)
+        except Exception as error:  # noqa: BLE001  whatever a job raises is that job's failure
+            return self._failed(job, error, time.perf_counter() - started)
+        else:
+            return Settlement(job.id, "done", time.perf_counter() - started, outputs)
+        finally:
+            self.slot.leave()
+
+    def _publish(self, job: Job) -> tuple[Published, ...]:
+        owned = self.store.published(job.id)
+        made = []
+        for output in load_kind(job.kind).run(job, self.context):
+            if output.path not in owned:
+                raise JobError(
+                    f"{job.name} made {output.path}, which is not among its planned outputs",
+                    remedy=f"name it in `plan` of the kind {job.kind!r}",
+                )
+            made.append(self.publisher.publish(output, owned[output.path]))
+        missing = set(owned) - {published.path for published in made}
+        if missing:
+            raise JobError(
+                f"{job.name} did not make {min(missing)}",
+                remedy=f"make it in `run` of the kind {job.kind!r}, or do not plan it",
+            )
+        return tuple(made)
+
+    def _failed(self, job: Job, error: Exception, seconds: float) -> Settlement:
+        reason = reason_for(job, error)
+        again = isinstance(error, TransientJobError) and job.attempt < job.max_attempts
+        self.log.error(
+            "job failed", job=job.name, attempt=job.attempt, what=reason.what, exc_info=error
+        )
+        if not again:
+            return Settlement(job.id, "failed", seconds, reason=reason)
+        delay = BACKOFF_SECONDS * 2 ** (job.attempt - 1)
+        after = max(delay, error.after if isinstance(error, TransientJobError) else 0.0)
+        return Settlement(
+            job.id, "pending", seconds, reason=reason, not_before=self.store.now() + after
+        )
+
+
+class Heart:
+    """Renews the lease of the batch in hand, from a thread with a connection of its own."""
+
+    def __init__(self, project: Project, lease_seconds: float) -> None:
+        self.lost = 0
+        self._token = 0
+        self._project = project
+        self._lease_seconds = lease_seconds
+        threading.Thread(target=self._beat, daemon=True, name="heart").start()
+
+    def beat_for(self, token: int) -> None:
+        """Keep this lease alive from now on."""
+        self._token = token
+
+    def rest(self) -> None:
+        """Keep none."""
+        self._token = 0
+
+    def _beat(self) -> None:
+        store: Store | None = None
+        while True:
+            time.sleep(self._lease_seconds / 3)
+            token = self._token
+            if not token:
+                continue
+            try:
+                store = store or Store(self._project.ledger_path)
+                if not store.renew(token, self._lease_seconds) and token == self._token:
+                    self.lost = token
+            except Exception:  # noqa: BLE001, S112  one missed beat is not a death; the next tries again
+                continue
+
+
+def _as_planned(project: Project, store: Store) -> Project:
+    """The project with the settings it was planned with, whatever the file says by now."""
+    return parse_project(project.root, read_facts(store)["settings"])
+
+
+def _open_log(project: Project, run: int, **bound: Any) -> Any:
+    from ledger.logs import open_log
+
+    return open_log(project.state, run, **bound)
+
+
+def _drain_on_signals(worker: Worker) -> None:
+    """SIGTERM: finish the job in hand. Ctrl+C: the same; a second one stops at once."""
+    interrupts = 0
+
+    def terminate(*_: object) -> None:
+        worker.draining.set()
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts > 1:
+            os._exit(130)
+        worker.draining.set()
+
+    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, interrupt)
+
+
+def _drain_with_coordinator(worker: Worker) -> None:
+    """Standard input is a pipe that only the coordinator holds open: its end is the coordinator's."""
+
+    def watch() -> None:
+        while os.read(0, 64):
+            pass
+        worker.draining.set()
+
+    threading.Thread(target=watch, daemon=True, name="lifeline").start()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `python -m worker`."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    parser.add_argument("root", type=Path, help="the project's folder")
+    parser.add_argument("--run", type=int, required=True, help="the run to work for")
+    parser.add_argument("--number", type=int, required=True, help="1, 2, 3 … within the run")
+    parser.add_argument("--cool-down", type=float, default=0.0, help="seconds between batches")
+    options = parser.parse_args(arguments)
+    project = parse_project(options.root, "")
+    worker = Worker(project, options.run, options.number, options.cool_down)
+    _drain_on_signals(worker)
+    _drain_with_coordinator(worker)
+    worker.work()
+    sys.exit(0)
