@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from ledger.failures import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from ledger.jobs import Job, Output, Planned
     from ledger.planner import Plan
@@ -80,24 +80,45 @@ def kinds_of_site(site: str) -> dict[str, Kind]:
 
 
 def phases(kinds: dict[str, Kind]) -> dict[str, int]:
-    """The phase of each kind: one more than the latest phase of what it needs.
+    """The phase of each kind, from 0: as late as the kinds that need it allow.
+
+    So all kinds that nobody needs, the pages, share the last phase, and one of them that
+    fails keeps none of the others back.
 
     Raises:
         LedgerError: kinds need each other in a circle, or one that is not there.
     """
-    found: dict[str, int] = {}
+    needed_by: dict[str, list[str]] = {name: [] for name in kinds}
+    for name, kind in kinds.items():
+        for need in kind.needs:
+            if need not in kinds:
+                raise _bad_needs("need one that is missing", [name, need])
+            needed_by[need].append(name)
 
-    def phase(name: str, above: Sequence[str]) -> int:
-        if name in above or name not in kinds:
-            chain = " -> ".join([*above, name])
-            fault = "need each other in a circle" if name in above else "need one that is missing"
-            raise LedgerError(f"job kinds {fault}: {chain}", remedy="mend `needs` in these kinds")
-        if name not in found:
-            below = [phase(need, [*above, name]) for need in kinds[name].needs]
-            found[name] = 1 + max(below, default=-1)
-        return found[name]
+    @cache
+    def height(name: str) -> int:
+        return 1 + max((height(above) for above in needed_by[name]), default=-1)
 
-    return {name: phase(name, []) for name in kinds}
+    _refuse_circles(needed_by)
+    top = max(map(height, kinds))
+    return {name: top - height(name) for name in kinds}
+
+
+def _refuse_circles(needed_by: dict[str, list[str]]) -> None:
+    def follow(name: str, chain: list[str]) -> None:
+        if name in chain:
+            raise _bad_needs("need each other in a circle", [*chain, name])
+        for above in needed_by[name]:
+            follow(above, [*chain, name])
+
+    for name in needed_by:
+        follow(name, [])
+
+
+def _bad_needs(fault: str, chain: list[str]) -> LedgerError:
+    return LedgerError(
+        f"job kinds {fault}: {' -> '.join(chain)}", remedy="mend `needs` in these kinds"
+    )
 
 
 def with_needs(names: Iterable[str], kinds: dict[str, Kind]) -> set[str]:

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from ledger.planner import Plan
     from worker.context import Context
 
-needs = ("similar", "different", "chronological", "word")
+needs = ("space", "entry")
 sites = ("poems",)
 effects = False
 VERSION = 1
 EXAMPLES = 5
+LAST = -1  # home appears when what it leads to is there
 
 WAYS = (
     ("Similar", "From any text, those that stand closest to it, the nearest first."),
@@ -51,7 +52,11 @@ def plan(plan: Plan) -> Iterator[Planned]:
         digest = plan.templates.digest(template)
         extra = [plan.artefacts["space"], [vars_of(word) for word in plan.words]]
         yield Planned(
-            key, fingerprint(common, digest, extra), (f"{output}/{path}",), {"categories": counts}
+            key,
+            fingerprint(common, digest, extra),
+            (f"{output}/{path}",),
+            {"categories": counts},
+            priority=LAST,
         )
     style = plan.templates.read_bytes("style.css")
     yield Planned("style", fingerprint(VERSION, digest_bytes(style)), (f"{output}/style.css",))
