@@ -10,6 +10,7 @@ import atexit
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
@@ -233,11 +234,17 @@ def _longest_first(worker: AtWork) -> tuple[int, int]:
 def _worker(number: int, worker: AtWork | None, width: int) -> Text:
     line = Text.assemble((f"{number:3} ", "dim"))
     if worker is None or not worker.job:
-        return _cut(line.append("left" if worker is None else worker.state, "dim"), width)
-    job = Text(worker.job)
-    job.truncate(max(16, min(40, width * 2 // 5)), overflow="ellipsis", pad=True)
-    line.append_text(job).append(f" {_age(worker.seconds):>7}  ", "dim")
+        return _cut(line.append("has left" if worker is None else worker.state, "dim"), width)
+    job = _shortened(worker.job, max(16, min(40, width * 2 // 5)))
+    line.append(job).append(f" {_age(worker.seconds):>7}  ", "dim")
     return _cut(line.append(worker.snippet, "italic"), width)
+
+
+def _shortened(name: str, width: int) -> str:
+    """`name` in that many cells; what is too long loses its middle: the ends tell jobs apart."""
+    if cell_len(name) > width:
+        name = f"{name[: width // 2]}…{name[-((width - 1) // 2) :]}"
+    return set_cell_size(name, width)
 
 
 def _age(seconds: float) -> str:

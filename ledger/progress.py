@@ -36,12 +36,13 @@ ENOUGH_JOBS = 200
 BETWEEN_SECONDS = 1.0
 # The kinds whose key is the document that the page is about.
 KINDS_OF_A_DOCUMENT = ("similar", "different")
-LABELS_KEPT = 1000
+SNIPPET_LENGTH = 160
+SNIPPETS_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class AtWork:
-    """One worker: the job in hand and for how many seconds, and the document that it is about."""
+    """One worker: its job, for how many seconds, and the first words of what that is about."""
 
     worker: int
     state: Literal["starting", "waiting", "at work"] = "waiting"
@@ -233,7 +234,7 @@ class Meter:
         self._before: Snapshot | None = None
         self._pace = Pace(1)
         self._rows: dict[int, AtWork] = {}
-        self._labels: dict[str, str] = {}
+        self._snippets: dict[str, str] = {}
 
     def snapshot(self, supervisor: Supervisor) -> Snapshot:
         """The run now."""
@@ -304,12 +305,12 @@ class Meter:
         kind, _, key = hand.name.partition("/")
         if kind not in KINDS_OF_A_DOCUMENT:
             return ""
-        if key not in self._labels:
-            if len(self._labels) >= LABELS_KEPT:
-                self._labels.clear()
+        if key not in self._snippets:
+            if len(self._snippets) >= SNIPPETS_KEPT:
+                self._snippets.clear()
             document = Documents(supervisor.store).get(key)
-            self._labels[key] = printable(document.label) if document else ""
-        return self._labels[key]
+            self._snippets[key] = first_words(document.text) if document else ""
+        return self._snippets[key]
 
 
 # -- showing --------------------------------------------------------------------------------
@@ -326,7 +327,7 @@ class View:
 
 
 class PacedView(View):
-    """Shows a snapshot at once, then `every` so many seconds, and the last one at the end."""
+    """Shows a snapshot at once, every so many seconds, at Ctrl+C, and at the end."""
 
     every = 1.0
 
@@ -334,12 +335,13 @@ class PacedView(View):
         self.stream = stream
         self._meter = Meter()
         self._due = -math.inf
+        self._interrupted = False
 
     def __call__(self, supervisor: Supervisor) -> None:
         """Show the run, if it is time to."""
         now = time.monotonic()
-        if now >= self._due:
-            self._due = now + self.every
+        if now >= self._due or supervisor.interrupted != self._interrupted:
+            self._due, self._interrupted = now + self.every, supervisor.interrupted
             self.show(self._meter.snapshot(supervisor))
 
     def close(self, supervisor: Supervisor) -> None:
@@ -491,6 +493,11 @@ def duration(seconds: float) -> str:
 def counted(number: int, noun: str) -> str:
     """`1 job`, `2 jobs`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def first_words(text: str) -> str:
+    """The beginning of a text, on one line."""
+    return printable(" ".join(text[:SNIPPET_LENGTH].split()))
 
 
 def printable(text: str) -> str:

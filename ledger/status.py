@@ -13,9 +13,9 @@ from ledger import clock, slots
 from ledger.db import journal_mode, sqlite_version
 from ledger.progress import duration
 from ledger.store import Store
+from ledger.supervisor import coordinator_lives
 
 if TYPE_CHECKING:
-    from ledger.db import Row
     from ledger.failures import Failure
     from ledger.project import Project
     from ledger.store import KindCount
@@ -32,6 +32,7 @@ class Status:
     failures: tuple[Failure, ...]
     run: dict[str, Any] | None
     in_hand: tuple[tuple[int, str, float], ...]
+    going_on: bool
 
     def total(self, state: str) -> int:
         """How many jobs are in a state, over all kinds."""
@@ -40,7 +41,7 @@ class Status:
     @property
     def rate(self) -> float | None:
         """Jobs a second of the run that is going on, since it began."""
-        if self.run is None or self.run["ended_at"] is not None:
+        if self.run is None or not self.going_on:
             return None
         seconds = clock.wall() - self.run["started_at"]
         settled = self.total("done") + self.total("failed") - self.run["settled_before"]
@@ -52,6 +53,7 @@ class Status:
         return {
             **{state: self.total(state) for state in states},
             "rate": self.rate,
+            "going_on": self.going_on,
             "run": self.run,
             "kinds": [asdict(count) for count in self.counts],
             "in_hand": [
@@ -68,11 +70,14 @@ def read_status(project: Project) -> Status:
     with Store(project.ledger_path, read_only=True) as store:
         counts, failures, run = store.counts(), store.failures(), store.last_run()
         workers = [(row["id"], row["number"]) for row in store.open_workers()]
-    return Status(tuple(counts), tuple(failures), _run(run), _in_hand(project, workers))
-
-
-def _run(row: Row | None) -> dict[str, Any] | None:
-    return dict(row) if row is not None else None
+    going_on = coordinator_lives(project) and run is not None and run["ended_at"] is None
+    return Status(
+        counts=tuple(counts),
+        failures=tuple(failures),
+        run=dict(run) if run is not None else None,
+        in_hand=_in_hand(project, workers) if going_on else (),
+        going_on=going_on,
+    )
 
 
 def _in_hand(
@@ -137,6 +142,7 @@ def _summary(status: Status) -> str:
         left = status.total("pending") + status.total("running")
         parts.append(f"{rate:,.1f} jobs/s")
         parts.append(f"about {duration(left / rate)} left")
-    elif status.run and status.run["outcome"]:
-        parts.append(f"last run: {status.run['outcome']}")
+    elif status.run and not status.going_on:
+        outcome = status.run["outcome"] or "killed: `ledger spawn` goes on from here"
+        parts.append(f"last run: {outcome}")
     return "  ".join(parts)

@@ -280,6 +280,22 @@ def sole_coordinator(project: Project) -> Iterator[None]:
         os.close(file)
 
 
+def coordinator_lives(project: Project) -> bool:
+    """Whether a process is planning or building here; looks, and changes nothing."""
+    try:
+        file = os.open(project.state / "coordinator", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(file)
+
+
 def adopt(project: Project, store: Store) -> list[int]:
     """Take over from a coordinator that died: what its dead workers held is pending again.
 

@@ -28,7 +28,7 @@ MAX_FRONT_MATTER = 10_000
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _OPENING = re.compile(r"(---|\+\+\+)[ \t]*(?:\n|\Z)")
-_DATED_NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:-(.+))?")
+_DATED_NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:-.+)?")
 _REMEDY = "write it as `title: …` lines between two --- lines, or begin the file with an empty line"
 
 
@@ -83,12 +83,16 @@ def _read_note(path: Path, relative: Path, settings: CorpusSettings) -> Record:
 
 
 def _from_path(relative: Path) -> dict[str, object]:
-    """What the path of a note says about it: folder, name, and the date the name begins with."""
+    """What the path of a note says about it: folder, name, and the date the name begins with.
+
+    The date stays in the id: a column that has one name every month is not one note.
+    """
     folder = relative.parent.as_posix()
     category = DEFAULT_CATEGORY if folder == "." else folder
+    fields = {"category": category, "id": relative.stem}
     if dated := _DATED_NAME.fullmatch(relative.stem):
-        return {"category": category, "id": dated[2] or relative.stem, "date": dated[1]}
-    return {"category": category, "id": relative.stem}
+        fields["date"] = dated[1]
+    return dict(fields)
 
 
 def _lines(text: str, front: re.Match[str] | None, body: str) -> dict[str, int]:

@@ -28,7 +28,7 @@ def slug(segment: str) -> str:
     if _is_plain(segment):
         return segment
     digest = digest_bytes(segment.encode("utf-8", "surrogatepass"))
-    return f"{_readable(segment)}~{digest[:8]}"
+    return f"{_readable(segment)}~{digest[:12]}"
 
 
 def _is_plain(segment: str) -> bool:

@@ -47,7 +47,7 @@ def _said(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]
         ("a.txt", "Hello\n", Document("notes", "a", "Hello")),
         ("en/a.md", "Hello", Document("en", "a", "Hello")),
         ("en/x/a.MD", "Hello", Document("en/x", "a", "Hello")),
-        ("2024-05-31-a.md", "Hello", Document("notes", "a", "Hello", date=MAY)),
+        ("2024-05-31-a.md", "Hello", Document("notes", "2024-05-31-a", "Hello", date=MAY)),
         ("2024-05-31.md", "Hello", Document("notes", "2024-05-31", "Hello", date=MAY)),
         ("a.md", "---\ntitle: A\n---\n\nHello\n", Document("notes", "a", "Hello", "A")),
         ("a.md", "---\r\ntitle: A\r\n---\r\nHello\r\n", Document("notes", "a", "Hello", "A")),
@@ -62,7 +62,7 @@ def _said(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]
         (
             "2020-01-01-a.md",
             "---\ndate: 2024-05-31 00:00:00 +0000\nauthor: B\n---\nHello",
-            Document("notes", "a", "Hello", date=MAY.replace(tzinfo=UTC), author="B"),
+            Document("notes", "2020-01-01-a", "Hello", date=MAY.replace(tzinfo=UTC), author="B"),
         ),
         (
             "a.md",
@@ -156,7 +156,7 @@ def test_an_impossible_date_in_a_name_is_refused(tmp_path: Path) -> None:
     """A name that begins with something like a date must begin with a real one."""
     expected = [
         (
-            "2024-02-30-a.md line 1 (notes/a)",
+            "2024-02-30-a.md line 1 (notes/2024-02-30-a)",
             "date is '2024-02-30', not a date: day is out of range for month",
         )
     ]
@@ -164,13 +164,11 @@ def test_an_impossible_date_in_a_name_is_refused(tmp_path: Path) -> None:
     assert expected == _said(tmp_path, "2024-02-30-a.md", "Hello")
 
 
-def test_two_notes_of_one_name_are_duplicates(tmp_path: Path) -> None:
-    """The date in a name is no part of the id."""
-    _note(tmp_path, "2023-01-01-a.md", "Hello")
+def test_two_notes_of_one_id_are_duplicates(tmp_path: Path) -> None:
+    """A text file and a Markdown file of one name are one identity."""
+    _note(tmp_path, "a.md", "Hello")
 
-    assert [("2024-01-01-a.md", "notes/a is also the identity of 2023-01-01-a.md")] == _said(
-        tmp_path, "2024-01-01-a.md", "Hello"
-    )
+    assert [("a.txt", "notes/a is also the identity of a.md")] == _said(tmp_path, "a.txt", "Hello")
 
 
 def test_a_file_name_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -44,16 +44,16 @@ def test_a_plain_segment_is_its_own_slug(segment: str) -> None:
     ],
 )
 def test_any_other_segment_is_made_readable_and_hashed(segment: str, expected: str) -> None:
-    """Any other segment becomes something readable, and 8 digits of its hash."""
+    """Any other segment becomes something readable, and 12 digits of its hash."""
     made = slug(segment)
 
-    assert expected == made[:-8]
-    assert re.fullmatch("[0-9a-f]{8}", made[-8:])
+    assert expected == made[:-12]
+    assert re.fullmatch("[0-9a-f]{12}", made[-12:])
 
 
 def test_slugs_stay_the_same_from_one_version_to_the_next() -> None:
     """A slug is an address; this one must never change."""
-    assert "hello-world~531df284" == slug("Hello, World!")
+    assert "hello-world~531df2844447" == slug("Hello, World!")
 
 
 @settings(deadline=None)

@@ -44,10 +44,10 @@ class Ledger:
     OperationalError = db.sqlite3.OperationalError
 
     def __init__(self, path: Path) -> None:
-        migrate(path)
         self.path = path
         self.clock = FakeClock()
         self.store = Store(path, now=self.clock)
+        self.store.connection.execute("PRAGMA synchronous = OFF")  # no test cuts the power
         self.run = self.store.start_run(4, keep_going=True)
 
     def start_run(self, *, keep_going: bool) -> int:
@@ -161,10 +161,21 @@ class Ledger:
         return kept, real
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a new ledger file."""
+    path = tmp_path_factory.mktemp("migrated") / "ledger.db"
+    migrate(path)
+    return path.read_bytes()
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path, migrated: bytes) -> Iterator[Ledger]:
     """An empty ledger with a run going on."""
-    made = Ledger(tmp_path / ".ledger" / "ledger.db")
+    path = tmp_path / ".ledger" / "ledger.db"
+    path.parent.mkdir()
+    path.write_bytes(migrated)
+    made = Ledger(path)
     yield made
     made.store.close()
 
