@@ -7,6 +7,7 @@ lines have fixed places and it is never higher than the terminal, so nothing jum
 from __future__ import annotations
 
 import atexit
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -49,33 +50,22 @@ class LiveView(PacedView):
         self._live: Live | None = None
         self._size = self._console.size
         self._begun = False
-        self._blind = False
 
     def show(self, snapshot: Snapshot) -> None:
-        """Draw one moment. A terminal that goes away does not take the run with it."""
-        if self._blind:
-            return
-        try:
-            self._draw(snapshot)
-        except OSError:
-            self._blind = True
-
-    def finish(self, snapshot: Snapshot) -> None:
-        """Wipe the panel and say how it ended."""
-        self._stop()
-        if not self._blind:
-            self._console.print(Text(verdict(snapshot), _verdict_style(snapshot)))
-
-    def _draw(self, snapshot: Snapshot) -> None:
+        """Draw one moment."""
         if not self._begun:
             self._console.print(Text(opening(snapshot)))
             self._begun = True
         if self._console.size != self._size:
             self._start_afresh()
-        image = panel(snapshot, self._console.size)
         if self._live is None:
             self._live = self._start()
-        self._live.update(image, refresh=True)
+        self._live.update(panel(snapshot, self._console.size), refresh=True)
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """Wipe the panel and say how it ended."""
+        self._stop()
+        self._console.print(Text(verdict(snapshot), _verdict_style(snapshot)))
 
     def _start(self) -> Live:
         live = Live(
@@ -95,10 +85,8 @@ class LiveView(PacedView):
         atexit.unregister(self._stop)
         live, self._live = self._live, None
         if live is not None:
-            try:
+            with suppress(OSError):  # the terminal is gone
                 live.stop()
-            except OSError:
-                self._blind = True
 
 
 # -- the panel ------------------------------------------------------------------------------
@@ -143,17 +131,16 @@ def _is_settled(count: KindCount) -> bool:
 def _past(phases: Sequence[Sequence[KindCount]], width: int) -> Text:
     counts = [count for phase in phases for count in phase]
     failed = sum(count.failed for count in counts)
-    line = Text.assemble(("✓ " if not failed else "✗ ", "red" if failed else "green"))
-    line.append(_names(phases), "dim")
-    line.append(f"  {sum(count.done for count in counts):,} done", "dim")
+    line = Text.assemble(("✗ ", "red") if failed else ("✓ ", "green"))
+    line.append(f"{sum(count.done for count in counts):>9,} done     ", "dim")
     if failed:
-        line.append(f"  {failed:,} failed", "red")
-    return _cut(line, width)
+        line.append(f"{_failed(failed)}  ", "red")
+    return _cut(line.append(_names(phases), "dim"), width)
 
 
 def _future(phases: Sequence[Sequence[KindCount]], width: int) -> Text:
     jobs = sum(count.total - count.done for phase in phases for count in phase)
-    return _cut(Text(f"  {_names(phases)}  {jobs:,} to come", "dim"), width)
+    return _cut(Text(f"  {jobs:>9,} to come  {_names(phases)}", "dim"), width)
 
 
 def _names(phases: Iterable[Iterable[KindCount]]) -> str:
@@ -276,7 +263,7 @@ def _note(snapshot: Snapshot) -> Text:
     if snapshot.deaths:
         line.append(f"{counted(snapshot.deaths, 'worker')} died", "red").append("  ·  ")
     if snapshot.ending == "interrupted":
-        line.append("stopping after the jobs in hand; Ctrl+C again stops at once", "yellow")
+        line.append("stopping after the jobs in hand (Ctrl+C: at once)", "yellow")
     elif snapshot.ending == "failed":
         line.append("a job failed: stopping after the jobs in hand", "red")
     elif snapshot.forecast and snapshot.forecast.unmeasured:

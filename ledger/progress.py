@@ -20,18 +20,20 @@ from ledger import clock, slots
 from ledger.catalogue import Documents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ledger.slots import InHand
     from ledger.store import KindCount
     from ledger.supervisor import Supervisor
 
 # The rate is that of the last seconds, or of the last jobs where these take longer.
-RATE_SECONDS = 15.0
+RATE_SECONDS = 10.0
 RATE_JOBS = 10
 # What was measured of a kind counts half as much once there is that much to go by.
-ENOUGH_SECONDS = 300.0
+ENOUGH_SECONDS = 60.0
 ENOUGH_JOBS = 200
+# The first jobs of a kind warm up caches: after that long its jobs say what they take.
+MEASURED_SECONDS = 2.0
 # Settling and claiming take a moment, in which no job is in hand; that is not waiting.
 BETWEEN_SECONDS = 1.0
 # The kinds whose key is the document that the page is about.
@@ -65,7 +67,7 @@ class Forecast:
 
     def __str__(self) -> str:
         """For people."""
-        return f"{'at least' if self.unmeasured else 'about'} {duration(self.seconds)} left"
+        return f"{'at least' if self.unmeasured else 'about'} {duration(max(1, self.seconds))} left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Pace:
     time between two looks is shared out among the kinds that the workers had in hand,
     and a kind's time by its settled jobs is what one more of them will take: of the
     run's time, with all workers, waits and claims in it. A kind counts as measured when
-    as many of its jobs are settled as there are workers.
+    as many of its jobs are settled as there are workers, and it has had a moment.
     """
 
     workers: int
@@ -190,7 +192,7 @@ class Pace:
 
     def _is_measured(self, kind: str) -> bool:
         cost = self._costs.get(kind)
-        return cost is not None and cost.jobs >= self.workers
+        return cost is not None and cost.jobs >= self.workers and cost.seconds >= MEASURED_SECONDS
 
     def _charge(self, seconds: float, shares: Mapping[str, float]) -> None:
         for kind, share in shares.items():
@@ -327,7 +329,11 @@ class View:
 
 
 class PacedView(View):
-    """Shows a snapshot at once, every so many seconds, at Ctrl+C, and at the end."""
+    """Shows a snapshot at once, every so many seconds, at Ctrl+C, and at the end.
+
+    When whoever reads it is gone (Ctrl+C ends `| tee` first), the run goes on unseen: it
+    still has jobs in hand to finish.
+    """
 
     every = 1.0
 
@@ -336,17 +342,26 @@ class PacedView(View):
         self._meter = Meter()
         self._due = -math.inf
         self._interrupted = False
+        self._unseen = False
 
     def __call__(self, supervisor: Supervisor) -> None:
         """Show the run, if it is time to."""
         now = time.monotonic()
         if now >= self._due or supervisor.interrupted != self._interrupted:
             self._due, self._interrupted = now + self.every, supervisor.interrupted
-            self.show(self._meter.snapshot(supervisor))
+            self._try(self.show, supervisor)
 
     def close(self, supervisor: Supervisor) -> None:
         """Show the end."""
-        self.finish(self._meter.snapshot(supervisor))
+        self._try(self.finish, supervisor)
+
+    def _try(self, show: Callable[[Snapshot], None], supervisor: Supervisor) -> None:
+        if self._unseen:
+            return
+        try:
+            show(self._meter.snapshot(supervisor))
+        except OSError:
+            self._unseen = True
 
     def show(self, snapshot: Snapshot) -> None:
         """Show one moment."""

@@ -121,7 +121,8 @@ class Chromium:
         answer = self.call("Page.navigate", url=url)
         if "errorText" in answer:
             raise RuntimeError(f"{url}: {answer['errorText']}")
-        self._wait_for_load()
+        if "loaderId" in answer:  # otherwise it only went to an anchor of the same page
+            self._wait_for_load()
 
     def click(self, selector: str) -> None:
         """Click the middle of the first element that matches, as a mouse does, and wait."""

@@ -3,8 +3,8 @@
 `check_site` reads every page of the tree, 2.6 GB of them in well under a minute: it searches the
 bytes for the attributes in the form in which our templates write them. A page that holds them in
 another form goes through Python's HTML parser instead. That the markup is well-formed at all is
-vouched for by `check_html5`, which parses as the standard says: every page of a small tree, a
-sample of a big one.
+vouched for by `check_html5`, which parses as the standard says: slowly, so a sample of the pages
+of every kind.
 
     python tests/support/site_checker.py SITE
 """
@@ -63,10 +63,9 @@ class SiteReport:
         return not (self.broken or self.duplicate_ids or self.orphans)
 
     def __str__(self) -> str:
-        lines = [
-            f"{self.pages:,} pages, {self.links:,} links: {len(self.broken):,} broken, "
-            f"{len(self.duplicate_ids):,} duplicate ids, {len(self.orphans):,} orphans"
-        ]
+        sizes = [len(self.broken), len(self.duplicate_ids), len(self.orphans)]
+        wrong = "{:,} broken, {:,} duplicate ids, {:,} orphans".format(*sizes)
+        lines = [f"{self.pages:,} pages, {self.links:,} links: {wrong}"]
         lines += [f"{page}: {href!r} {why}" for page, href, why in self.broken[:20]]
         lines += [f"{page}: id {name!r} twice" for page, name in self.duplicate_ids[:20]]
         lines += [f"{page}: not reachable from index.html" for page in self.orphans[:20]]

@@ -1,0 +1,252 @@
+"""The lease protocol against a model of it: any order of claims, deaths, late writes and clock steps."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ledger.catalogue import PlannedJob, replan
+from ledger.db import migrate
+from ledger.failures import Reason
+from ledger.jobs import Claim, Planned, Settlement
+from ledger.store import StaleLeaseError, Store
+
+LEASE = 30.0
+ATTEMPTS = 2
+WORKERS = 4
+DIED, SILENT = Reason("died"), Reason("silent")
+
+
+@dataclass
+class Job:
+    """What the model knows of a job."""
+
+    phase: int
+    priority: int
+    state: str = "pending"
+    attempts: int = 0
+    token: int | None = None
+    not_before: float = 0.0
+
+    def end_attempt(self, state: str, not_before: float) -> None:
+        self.state, self.token, self.not_before = state, None, not_before
+        self.attempts += 1
+
+    def give_back(self) -> None:
+        self.state, self.token = "pending", None
+
+    @property
+    def seen(self) -> tuple[object, ...]:
+        """As the ledger's row has it."""
+        return self.state, self.attempts, self.token, self.not_before
+
+
+@dataclass
+class Lease:
+    """What the model knows of a live claim."""
+
+    worker: int
+    expires: float
+    jobs: set[int] = field(default_factory=set)
+
+
+class LeaseMachine(RuleBasedStateMachine):
+    """Workers that claim, settle, renew, hang and die; every token ever given is used again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.time = 1_000.0
+        path = Path(self.folder.name) / "ledger.db"
+        migrate(path)
+        self.store = Store(path, now=lambda: self.time)
+        self.store.connection.execute("PRAGMA synchronous = OFF")
+        self.run = self.store.start_run(WORKERS, keep_going=True)
+        self.workers = [self.store.start_worker(self.run, n, n) for n in range(WORKERS)]
+        self.jobs: dict[int, Job] = {}
+        self.leases: dict[int, Lease] = {}
+        self.claims: list[Claim] = []
+
+    @initialize(
+        jobs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=1, max_size=8)
+    )
+    def plan(self, jobs: list[tuple[int, int]]) -> None:
+        planned = [
+            PlannedJob("page", phase, Planned(str(n), "f", priority=priority))
+            for n, (phase, priority) in enumerate(jobs, 1)
+        ]
+        replan(self.store, jobs=planned, documents=[], facts={"corpus": ""}, max_attempts=ATTEMPTS)
+        self.jobs = {n: Job(*job) for n, job in enumerate(jobs, 1)}
+
+    # -- what workers do --------------------------------------------------------------
+
+    @rule(worker=st.integers(0, WORKERS - 1), limit=st.integers(1, 4))
+    def claim(self, worker: int, limit: int) -> None:
+        expected = self.claimable()[:limit]
+        claim = self.store.claim(self.run, self.workers[worker], limit, LEASE)
+        self.took(worker, claim, expected)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), then=st.integers(0, 3))
+    def settle(self, data: st.DataObject, then: int) -> None:
+        """Settle some jobs of any claim there ever was, each in its own way, and claim on."""
+        claim = data.draw(st.sampled_from(self.claims[-6:]))
+        ends = data.draw(
+            st.lists(st.sampled_from(["done", "failed", "later"]), max_size=len(claim.jobs))
+        )
+        settlements = [
+            self.settlement(job.id, end) for job, end in zip(claim.jobs, ends, strict=False)
+        ]
+        lease = self.leases.pop(claim.token, None)
+        worker = lease.worker if lease else 0
+        settle = (self.run, self.workers[worker], claim.token, settlements)
+        if lease is None:
+            with suppress(StaleLeaseError):
+                self.store.settle(*settle, claim=then, lease_seconds=LEASE)
+                raise AssertionError("a stale token was taken")
+            return
+        after = {item.job: item for item in settlements}
+        for job in lease.jobs:
+            if job in after:
+                self.jobs[job].end_attempt(after[job].state, after[job].not_before)
+            else:
+                self.jobs[job].give_back()
+        expected = self.claimable()[:then]
+        self.took(worker, self.store.settle(*settle, claim=then, lease_seconds=LEASE), expected)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), seconds=st.floats(1.0, 60.0))
+    def renew(self, data: st.DataObject, seconds: float) -> None:
+        claim = data.draw(st.sampled_from(self.claims[-6:]))
+        lease = self.leases.get(claim.token)
+        assert (lease is not None) == self.store.renew(claim.token, seconds)
+        if lease:
+            lease.expires = max(lease.expires, self.time + seconds)
+
+    # -- what befalls them ------------------------------------------------------------
+
+    @rule(worker=st.integers(0, WORKERS - 1), in_hand=st.none() | st.integers(1, 9))
+    def die(self, worker: int, in_hand: int | None) -> None:
+        held = [token for token, lease in self.leases.items() if lease.worker == worker]
+        expected = [state for token in held for state in self.reap(token, in_hand)]
+        reaped = self.store.reap_worker(self.run, self.workers[worker], in_hand, DIED)
+        assert expected == reaped
+
+    @rule(in_hand=st.lists(st.none() | st.integers(1, 9), min_size=WORKERS, max_size=WORKERS))
+    def reap_expired(self, in_hand: list[int | None]) -> None:
+        expired = [token for token, lease in self.leases.items() if lease.expires < self.time]
+        workers = [self.workers[self.leases[token].worker] for token in expired]
+        for token in expired:
+            self.reap(token, in_hand[self.leases[token].worker])
+        numbers = dict(zip(self.workers, in_hand, strict=True))
+        assert sorted(workers) == sorted(
+            self.store.reap_expired(self.run, numbers.__getitem__, SILENT)
+        )
+
+    @rule(seconds=st.sampled_from([-3_600.0, -5.0, 1.0, 10.0, 31.0, 3_600.0]))
+    def step_clock(self, seconds: float) -> None:
+        self.time += seconds
+
+    @rule()
+    def retry(self) -> None:
+        failed = [job for job in self.jobs.values() if job.state == "failed"]
+        for job in failed:
+            job.state, job.attempts, job.not_before = "pending", 0, 0.0
+        assert len(failed) == self.store.retry(failed_only=True)
+
+    # -- the model --------------------------------------------------------------------
+
+    def claimable(self) -> list[int]:
+        unfinished = [job for job in self.jobs.values() if job.state in ("pending", "running")]
+        phase = min((job.phase for job in unfinished), default=0)
+        if any(job.state == "failed" and job.phase < phase for job in self.jobs.values()):
+            return []
+        ready = [
+            (-job.priority, number)
+            for number, job in self.jobs.items()
+            if job.state == "pending" and job.phase == phase and job.not_before <= self.time
+        ]
+        return [number for _, number in sorted(ready)]
+
+    def took(self, worker: int, claim: Claim | None, expected: list[int]) -> None:
+        assert expected == [job.id for job in (claim.jobs if claim else ())]
+        if claim is None:
+            return
+        assert all(claim.token > earlier.token for earlier in self.claims)
+        for number in expected:
+            self.jobs[number].state, self.jobs[number].token = "running", claim.token
+        self.leases[claim.token] = Lease(worker, self.time + LEASE, {*expected})
+        self.claims.append(claim)
+
+    def settlement(self, job: int, end: str) -> Settlement:
+        if end == "later" and self.jobs[job].attempts + 1 < ATTEMPTS:
+            return Settlement(job, "pending", 0.1, not_before=self.time + 20)
+        return Settlement(job, "done" if end == "done" else "failed", 0.1, reason=DIED)
+
+    def reap(self, token: int, in_hand: int | None) -> list[str]:
+        states = []
+        for number in self.leases.pop(token).jobs:
+            job = self.jobs[number]
+            if number == in_hand:
+                state = "failed" if job.attempts + 1 >= ATTEMPTS else "pending"
+                job.end_attempt(state, job.not_before)
+                states.append(state)
+            else:
+                job.give_back()
+        return states
+
+    # -- what always holds --------------------------------------------------------------
+
+    def sql(self, text: str) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in self.store.connection.execute(text)]
+
+    @invariant()
+    def jobs_are_as_in_the_model(self) -> None:
+        """Nothing is lost, and a stale token never changed anything."""
+        rows = self.sql("SELECT id, state, attempts, lease, not_before FROM jobs ORDER BY id")
+        assert [(number, *job.seen) for number, job in self.jobs.items()] == rows
+
+    @invariant()
+    def every_job_is_held_once(self) -> None:
+        """The leases are the model's, and what is running is under exactly one of them."""
+        rows = self.sql("SELECT token, expires FROM leases ORDER BY token")
+        assert [(token, lease.expires) for token, lease in self.leases.items()] == rows
+        held = sorted(job for lease in self.leases.values() for job in lease.jobs)
+        assert held == [number for number, job in self.jobs.items() if job.state == "running"]
+
+    @invariant()
+    def counters_are_right(self) -> None:
+        kept = self.sql("SELECT phase, class, n FROM counters WHERE n > 0 ORDER BY 1, 2")
+        assert kept == self.sql(
+            "SELECT phase, class, count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+
+    def teardown(self) -> None:
+        """When all others are silent, one worker that goes on alone ends with every job done."""
+        with self.folder, self.store:
+            self.time += 1e6
+            self.store.reap_expired(self.run, lambda _: None, SILENT)
+            self.store.retry(failed_only=True)
+            claim = self.store.claim(self.run, self.workers[0], 3, LEASE)
+            while claim:
+                done = [Settlement(job.id, "done", 0.1) for job in claim.jobs]
+                claim = self.store.settle(
+                    self.run, self.workers[0], claim.token, done, claim=3, lease_seconds=LEASE
+                )
+            assert {("done", None)} >= {*self.sql("SELECT state, lease FROM jobs")}
+            assert self.store.outlook(self.run).over
+
+
+TestLeaseProtocol = LeaseMachine.TestCase
+TestLeaseProtocol.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

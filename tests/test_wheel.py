@@ -1,0 +1,31 @@
+"""The wheel, installed elsewhere, builds the demo: templates and migrations travel inside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CLONE = Path(__file__).resolve().parents[1]
+
+
+def test_the_installed_wheel_builds_a_site(tmp_path):
+    """In a clean environment, with nothing of the clone on its path."""
+    wheels, venv, project = tmp_path / "wheels", tmp_path / "venv", tmp_path / "project"
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", wheels, CLONE]
+    subprocess.run(build, check=True)
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    python = venv / "bin" / "python"
+    (wheel,) = wheels.glob("ledger-*.whl")
+    install = [python, *pip[1:], "install", "--constraint", CLONE / "constraints.txt", wheel]
+    subprocess.run(install, check=True)
+    project.mkdir()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+    for arguments in (["init"], ["spawn", "2"]):
+        subprocess.run([venv / "bin" / "ledger", *arguments], cwd=project, env=clean, check=True)
+
+    assert (project / "site" / "index.html").is_file()
+    assert (project / "site" / "style.css").is_file()

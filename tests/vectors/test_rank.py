@@ -1,0 +1,104 @@
+"""The rankings equal their plain references, ties included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from vectors import reference
+
+from ledger.vectors.rank import different, nearest, similar
+from ledger.vectors.space import Space, nearest_theme, unit
+
+
+def points(count: int, width: int = 16, seed: int = 0) -> np.ndarray:
+    """Unit vectors with a common direction and clusters, as texts have them."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(5, width))
+    raw = centres[random.integers(0, 5, count)] + random.normal(size=(count, width)) + 1.0
+    return Space(raw.astype(np.float32), centre=True).place(raw.astype(np.float32))
+
+
+@pytest.mark.parametrize("depth", [0, 1, 7, 39])
+def test_similar_equals_the_reference(depth):
+    """Every row of a block is what sorting all cosines gives."""
+    vectors = points(40)
+
+    found = similar(vectors, 10, 20, depth)
+
+    expected = [reference.similar(vectors.astype(np.float64), i, depth) for i in range(10, 20)]
+    assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("depth", [0, 1, 7, 39])
+def test_different_equals_the_reference(depth):
+    """Adding rows of the matrix of cosines walks the same way as averaging vectors."""
+    vectors = points(40)
+    gram = vectors @ vectors.T
+
+    found = [different(gram.__getitem__, start, depth).tolist() for start in range(40)]
+
+    wide = vectors.astype(np.float64)
+    assert found == [reference.different(wide, start, depth) for start in range(40)]
+
+
+def test_blocks_do_not_show():
+    """The same ranking comes out of blocks of any size."""
+    vectors = points(50)
+
+    whole = similar(vectors, 0, 50, 9)
+    pieces = np.concatenate([similar(vectors, a, min(a + 7, 50), 9) for a in range(0, 50, 7)])
+
+    assert whole.tolist() == pieces.tolist()
+
+
+def test_ties_go_to_the_lower_index():
+    """Equal values at the edge of the list are taken from the lowest index on."""
+    cosines = np.array([0.5, 0.9, 0.5, 0.5, 0.1, 0.5], np.float32)
+
+    assert nearest(cosines, 3).tolist() == [1, 0, 2]
+
+
+def test_twins_are_ranked_by_index():
+    """Documents of the same text come in corpus order."""
+    vectors = np.repeat(points(3), 4, axis=0)
+
+    assert similar(vectors, 0, 1, 3).tolist() == [[1, 2, 3]]
+
+
+def test_a_walk_takes_everybody_once():
+    """A full walk lists all the others, each once."""
+    vectors = points(60)
+    gram = vectors @ vectors.T
+
+    assert sorted([5, *different(gram.__getitem__, 5, 59).tolist()]) == list(range(60))
+
+
+def test_centring_removes_the_common_direction():
+    """Placed vectors have length 1 and hardly a mean."""
+    vectors = points(500)
+
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    assert np.linalg.norm(vectors.mean(axis=0)) < 0.2
+
+
+def test_a_vanishing_vector_is_zero():
+    """The only document of a corpus is at its mean, and equally far from everything."""
+    raw = np.ones((1, 4), np.float32)
+
+    assert Space(raw, centre=True).place(raw).tolist() == [[0, 0, 0, 0]]
+    assert unit(np.zeros((1, 4))).tolist() == [[0, 0, 0, 0]]
+
+
+def test_without_centring_only_lengths_change():
+    """Setting centre = false leaves directions as they are."""
+    raw = np.array([[3, 4], [0, 2]], np.float32)
+
+    assert np.allclose(Space(raw, centre=False).place(raw), [[0.6, 0.8], [0, 1]])
+
+
+def test_the_nearest_theme_is_found():
+    """Each document gets the theme with the largest cosine."""
+    documents = np.array([[1, 0], [0.6, 0.8]], np.float32)
+    themes = np.array([[0, 1], [1, 0]], np.float32)
+
+    assert nearest_theme(documents, themes).tolist() == [1, 0]
