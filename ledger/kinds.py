@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ledger.failures import LedgerError
@@ -77,6 +79,12 @@ def kinds_of_site(site: str) -> dict[str, Kind]:
         )
     order = phases(fitting)
     return {name: fitting[name] for name in sorted(fitting, key=lambda name: (order[name], name))}
+
+
+def kind_files() -> list[Path]:
+    """The source files of all installed kinds, found without importing them."""
+    specs = [find_spec(point.module) for _, point in sorted(_entry_points().items())]
+    return [Path(spec.origin) for spec in specs if spec and spec.origin]
 
 
 def phases(kinds: dict[str, Kind]) -> dict[str, int]:

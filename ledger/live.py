@@ -7,7 +7,6 @@ lines have fixed places and it is never higher than the terminal, so nothing jum
 from __future__ import annotations
 
 import atexit
-from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -69,10 +68,15 @@ class LiveView(PacedView):
 
     def _start(self) -> Live:
         live = Live(
-            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         live.start()
-        atexit.register(self._stop)  # the cursor comes back, however the program ends
+        # Should an error end the program, the panel stays as it was and the cursor comes back.
+        atexit.register(self._console.show_cursor, True)
         return live
 
     def _start_afresh(self) -> None:
@@ -82,18 +86,17 @@ class LiveView(PacedView):
         self._console.clear()
 
     def _stop(self) -> None:
-        atexit.unregister(self._stop)
         live, self._live = self._live, None
         if live is not None:
-            with suppress(OSError):  # the terminal is gone
-                live.stop()
+            live.stop()
+            atexit.unregister(self._console.show_cursor)
 
 
 # -- the panel ------------------------------------------------------------------------------
 
 
 def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
-    """One picture of the run that fits a terminal of this size, with a line to spare."""
+    """One picture of the run that fits a terminal of this size."""
     foot = _foot(snapshot, size.width)
     room = max(0, size.height - 1 - len(foot))
     workers = min(snapshot.places, WORKER_LINES)
@@ -102,7 +105,9 @@ def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
         above = []
     below = _worker_lines(snapshot, size.width, min(workers, room - len(above)))
     spare = room - len(above) - len(below)
-    parts = [above, [BLANK] if spare > 1 and above else [], below, [BLANK] if spare else [], foot]
+    gap = [BLANK] if spare > 1 and above else []
+    # The cursor rests on the empty last line, for ^C and error messages to begin on.
+    parts = [above, gap, below, [BLANK] if spare else [], foot, [BLANK]]
     return Group(*(line for part in parts for line in part))
 
 
@@ -246,8 +251,7 @@ def _foot(snapshot: Snapshot, width: int) -> list[Text]:
     columns = _columns(snapshot, width)
     name = Text("total", "bold")
     total = _bar(name, snapshot.done, snapshot.failed, snapshot.total, columns)
-    # The terminal echoes ^C behind the last line: leave room for it.
-    return [total, _cut(_pace_line(snapshot), width), _cut(_note(snapshot), width - 4)]
+    return [total, _cut(_pace_line(snapshot), width), _cut(_note(snapshot), width)]
 
 
 def _pace_line(snapshot: Snapshot) -> Text:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ledger import __version__
 from ledger.catalogue import PlannedJob
 from ledger.corpus import corpus_files, read_corpus
 from ledger.corpus.placed import Placed, place
 from ledger.corpus.words import Word, vocabulary
 from ledger.digest import fingerprint
 from ledger.failures import BadInputError, Problem
-from ledger.kinds import kinds_of_site, phases
+from ledger.kinds import kind_files, kinds_of_site, phases
+from ledger.resources import resource
 from ledger.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from ledger.corpus.document import Document
     from ledger.project import Project
@@ -92,21 +95,35 @@ def limited(value: int | str, available: int) -> int:
     return available if value == "all" else min(int(value), available)
 
 
-def source_stamps(project: Project) -> dict[str, list[list[object]]]:
-    """(name, size, modification time in ns) of the corpus files and own templates.
+Stamps = dict[str, list[list[object]]]
 
-    Cheap to take, so that `spawn` can tell that something was edited after it was planned.
+
+def source_stamps(project: Project) -> Stamps:
+    """(name, size, modification time in ns) of all files that the plan is made from.
+
+    Cheap to take: `init` need not plan again what was not touched, and `spawn` can tell that
+    something was edited after it was planned.
     """
     own = sorted(path for path in project.templates.rglob("*") if path.is_file())
-    groups = {"corpus": corpus_files(project.corpus_path), "templates": own}
+    shipped = sorted(resource("templates").glob("*.*"))
     return {
-        name: [
-            [path.relative_to(project.root).as_posix() if path.is_relative_to(project.root) else path.name,
-             path.stat().st_size, path.stat().st_mtime_ns]
-            for path in paths
-        ]
-        for name, paths in groups.items()
-    }  # fmt: skip
+        "corpus": [_stamp(path, project.root) for path in corpus_files(project.corpus_path)],
+        "templates": [_stamp(path, project.root) for path in own],
+        "program": [[__version__], *(_stamp(path, path.parent) for path in shipped + kind_files())],
+    }
+
+
+def _stamp(path: Path, root: Path) -> list[object]:
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    facts = path.stat()
+    return [name, facts.st_size, facts.st_mtime_ns]
+
+
+def is_planned(project: Project, facts: dict[str, Any]) -> bool:
+    """Whether the plan that wrote `facts` was made from just what is there now."""
+    return facts.get("settings") == project.settings_text and facts.get("sources") == source_stamps(
+        project
+    )
 
 
 def make_plan(project: Project, existing: Callable[[str], Existing]) -> Plan:

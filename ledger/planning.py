@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger import starting, tidy
-from ledger.catalogue import Changes, existing_jobs, preview, replan
+from ledger.catalogue import Changes, existing_jobs, preview, read_facts, replan
 from ledger.db import migrate
-from ledger.planner import make_plan, snapshot
+from ledger.planner import is_planned, make_plan, snapshot
 from ledger.project import SETTINGS_FILE, Project, find_root, load_project, parse_project
 from ledger.store import Store
 from ledger.supervisor import adopt, sole_coordinator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.planner import Plan
+    from ledger.store import KindCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,9 @@ def plan_project(folder: Path, source: Path | None, *, dry_run: bool) -> PlanRep
         (project.state / "templates").mkdir(exist_ok=True)
         with Store(project.ledger_path) as store:
             adopt(project, store)
+            facts = read_facts(store)
+            if is_planned(project, facts):
+                return _unchanged(project, facts, store.counts())
             plan = make_plan(project, lambda kind: existing_jobs(store, kind))
             changes = replan(store, **snapshot(plan))
             tidy.remove_leftovers(project, store)
@@ -99,6 +103,19 @@ def _with_corpus(project: Project, path: str) -> Project:
 
     settings = replace(project.settings, corpus=replace(project.settings.corpus, path=path))
     return replace(project, settings=settings)
+
+
+def _unchanged(project: Project, facts: dict[str, Any], counts: list[KindCount]) -> PlanReport:
+    jobs = sum(count.total + count.held for count in counts)
+    return PlanReport(
+        root=str(project.root),
+        created=(),
+        documents=facts["documents"],
+        undated=facts["documents"] - facts["dated"],
+        jobs=jobs,
+        changes=Changes(unchanged=jobs),
+        dry_run=False,
+    )
 
 
 def _report(plan: Plan, changes: Changes, created: tuple[str, ...], *, dry_run: bool) -> PlanReport:

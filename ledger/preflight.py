@@ -12,6 +12,7 @@ from ledger.project import SETTINGS_FILE
 from ledger.templates import Templates
 
 if TYPE_CHECKING:
+    from ledger.planner import Stamps
     from ledger.project import Project
     from ledger.store import Store
 
@@ -68,12 +69,13 @@ def _check_embedder(project: Project, store: Store) -> list[Problem]:
     return make_embedder(project.root, project.settings.embedding).check() if waiting else []
 
 
-def _edited_since(project: Project, planned: dict[str, list[list[object]]]) -> list[str]:
+def _edited_since(project: Project, planned: Stamps) -> list[str]:
     """What was edited since the plan: the run goes by the plan, and says so."""
     now = source_stamps(project)
     what = {
         "corpus": "the corpus was edited after it was planned: this run builds the planned one",
         "templates": "templates were edited after the plan: pages that are done keep the old look",
+        "program": "the program was changed after the plan: pages that are done stay as they are",
     }
     return [
         f"{text}; `ledger init` takes the edit up"

@@ -35,10 +35,12 @@ class Job:
     not_before: float = 0.0
 
     def end_attempt(self, state: str, not_before: float) -> None:
+        """One attempt is over, this way."""
         self.state, self.token, self.not_before = state, None, not_before
         self.attempts += 1
 
     def give_back(self) -> None:
+        """As if it had never been taken."""
         self.state, self.token = "pending", None
 
     @property
@@ -77,6 +79,7 @@ class LeaseMachine(RuleBasedStateMachine):
         jobs=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=1, max_size=8)
     )
     def plan(self, jobs: list[tuple[int, int]]) -> None:
+        """Jobs in one or two phases."""
         planned = [
             PlannedJob("page", phase, Planned(str(n), "f", priority=priority))
             for n, (phase, priority) in enumerate(jobs, 1)
@@ -88,6 +91,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @rule(worker=st.integers(0, WORKERS - 1), limit=st.integers(1, 4))
     def claim(self, worker: int, limit: int) -> None:
+        """A worker asks for jobs, whatever it holds already."""
         expected = self.claimable()[:limit]
         claim = self.store.claim(self.run, self.workers[worker], limit, LEASE)
         self.took(worker, claim, expected)
@@ -123,6 +127,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), seconds=st.floats(1.0, 60.0))
     def renew(self, data: st.DataObject, seconds: float) -> None:
+        """A heartbeat for any claim there ever was."""
         claim = data.draw(st.sampled_from(self.claims[-6:]))
         lease = self.leases.get(claim.token)
         assert (lease is not None) == self.store.renew(claim.token, seconds)
@@ -133,6 +138,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @rule(worker=st.integers(0, WORKERS - 1), in_hand=st.none() | st.integers(1, 9))
     def die(self, worker: int, in_hand: int | None) -> None:
+        """A worker dies; its slot names some job, which it may hold or not."""
         held = [token for token, lease in self.leases.items() if lease.worker == worker]
         expected = [state for token in held for state in self.reap(token, in_hand)]
         reaped = self.store.reap_worker(self.run, self.workers[worker], in_hand, DIED)
@@ -140,6 +146,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @rule(in_hand=st.lists(st.none() | st.integers(1, 9), min_size=WORKERS, max_size=WORKERS))
     def reap_expired(self, in_hand: list[int | None]) -> None:
+        """The coordinator looks for workers that hang."""
         expired = [token for token, lease in self.leases.items() if lease.expires < self.time]
         workers = [self.workers[self.leases[token].worker] for token in expired]
         for token in expired:
@@ -151,10 +158,12 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-3_600.0, -5.0, 1.0, 10.0, 31.0, 3_600.0]))
     def step_clock(self, seconds: float) -> None:
+        """Time goes on, or steps."""
         self.time += seconds
 
     @rule()
     def retry(self) -> None:
+        """A person puts the failed jobs back."""
         failed = [job for job in self.jobs.values() if job.state == "failed"]
         for job in failed:
             job.state, job.attempts, job.not_before = "pending", 0, 0.0
@@ -163,6 +172,7 @@ class LeaseMachine(RuleBasedStateMachine):
     # -- the model --------------------------------------------------------------------
 
     def claimable(self) -> list[int]:
+        """What may be claimed now, in order."""
         unfinished = [job for job in self.jobs.values() if job.state in ("pending", "running")]
         phase = min((job.phase for job in unfinished), default=0)
         if any(job.state == "failed" and job.phase < phase for job in self.jobs.values()):
@@ -175,6 +185,7 @@ class LeaseMachine(RuleBasedStateMachine):
         return [number for _, number in sorted(ready)]
 
     def took(self, worker: int, claim: Claim | None, expected: list[int]) -> None:
+        """A claim holds what was expected, under a token that is new."""
         assert expected == [job.id for job in (claim.jobs if claim else ())]
         if claim is None:
             return
@@ -185,11 +196,13 @@ class LeaseMachine(RuleBasedStateMachine):
         self.claims.append(claim)
 
     def settlement(self, job: int, end: str) -> Settlement:
+        """How a job ends; the last attempt is not put off."""
         if end == "later" and self.jobs[job].attempts + 1 < ATTEMPTS:
             return Settlement(job, "pending", 0.1, not_before=self.time + 20)
         return Settlement(job, "done" if end == "done" else "failed", 0.1, reason=DIED)
 
     def reap(self, token: int, in_hand: int | None) -> list[str]:
+        """Take a lease back; the new state of the job in hand, if it was under it."""
         states = []
         for number in self.leases.pop(token).jobs:
             job = self.jobs[number]
@@ -204,6 +217,7 @@ class LeaseMachine(RuleBasedStateMachine):
     # -- what always holds --------------------------------------------------------------
 
     def sql(self, text: str) -> list[tuple[object, ...]]:
+        """The rows of a statement."""
         return [tuple(row) for row in self.store.connection.execute(text)]
 
     @invariant()
@@ -222,6 +236,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @invariant()
     def counters_are_right(self) -> None:
+        """The counters say what counting says."""
         kept = self.sql("SELECT phase, class, n FROM counters WHERE n > 0 ORDER BY 1, 2")
         assert kept == self.sql(
             "SELECT phase, class, count(*) FROM jobs GROUP BY 1, 2 ORDER BY 1, 2"
