@@ -11,7 +11,7 @@ import click
 from ledger.failures import Exit, LedgerError
 from ledger.kinds import kinds_of_site, with_needs
 from ledger.preflight import check_before_spawn
-from ledger.progress import duration, make_view
+from ledger.progress import make_view
 from ledger.store import Store
 from ledger.supervisor import Orders, Supervisor, adopt, requeue_lost_outputs, sole_coordinator
 from ledger.tidy import remove_leftovers
@@ -54,8 +54,10 @@ def build(
         store.select(kinds=kinds, documents=limit)
         view = make_view(quiet=quiet, as_json=as_json)
         supervisor = Supervisor(project, store, orders, view)
-        code = supervisor.supervise()
-        view.close(supervisor)
+        try:
+            code = supervisor.supervise()
+        finally:
+            view.close(supervisor)
         _report(store, code, as_json=as_json)
     return code
 
@@ -86,10 +88,6 @@ def _report(store: Store, code: Exit, *, as_json: bool) -> None:
             f"\n{len(failures):,} jobs failed; after the cure: ledger retry --failed && ledger spawn",
             err=True,
         )
-    run = store.last_run()
-    if run and code is Exit.DONE:
-        seconds = (run["ended_at"] or 0) - run["started_at"]
-        click.echo(f"all done in {duration(seconds)}", err=True)
 
 
 def _preview(project: Project, kinds: set[str] | None, limit: int | None, *, as_json: bool) -> Exit:

@@ -15,16 +15,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from ledger.progress import (
-    AtWork,
-    PacedView,
-    Snapshot,
-    counted,
-    duration,
-    opening,
-    speed,
-    verdict,
-)
+from ledger.progress import AtWork, PacedView, Snapshot, opening, verdict
+from ledger.wording import counted, duration, speed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,9 +11,9 @@ import click
 
 from ledger import clock, slots
 from ledger.db import journal_mode, sqlite_version
-from ledger.progress import duration
 from ledger.store import Store
 from ledger.supervisor import coordinator_lives
+from ledger.wording import duration
 
 if TYPE_CHECKING:
     from ledger.failures import Failure

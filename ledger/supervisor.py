@@ -17,7 +17,7 @@ from ledger import slots, tidy
 from ledger.failures import Exit, HeldError, LedgerError, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -120,7 +120,8 @@ class Supervisor:
         errors = self.project.state / "logs" / f"run-{self.run:05}.worker-{number:02}.stderr"
         errors.parent.mkdir(parents=True, exist_ok=True)
         command = [
-            sys.executable, "-m", "worker", str(self.project.root),
+            # -P: a json.py in the project's folder is not Python's
+            sys.executable, "-P", "-m", "worker", str(self.project.root),
             "--run", str(self.run), "--number", str(number),
             "--cool-down", str(self.orders.cool_down),
         ]  # fmt: skip
@@ -165,11 +166,13 @@ class Supervisor:
 
     def _bury(self, child: Child, worker: int | None) -> None:
         """A worker died: take back what it held, charge the job it was at, start another."""
-        self.deaths += 1
+        self.deaths += not self.interrupted
         at_work = slots.in_hand(self._slots, worker) if worker is not None else None
         cause = _cause(child.process.returncode)
         if worker is not None:
-            job = at_work.job if at_work and at_work.job else None
+            # a worker that we were told to stop at once says nothing against its job
+            guilty = at_work is not None and at_work.job and not self.interrupted
+            job = at_work.job if at_work is not None and guilty else None
             self.store.reap_worker(self.run, worker, job, _death(cause, child))
             self.store.end_worker(worker, cause)
             self._dead.append(worker)
@@ -354,10 +357,3 @@ def _tail(path: Path, lines: int = 5) -> str:
         return "\n".join(path.read_text("utf-8", "replace").strip().splitlines()[-lines:])
     except OSError:
         return ""
-
-
-def live_workers(project: Project, workers: Iterable[int]) -> list[tuple[int, slots.InHand]]:
-    """(worker, what is in hand) of those that live, for the progress view."""
-    folder = project.state / "workers"
-    seen = [(worker, slots.in_hand(folder, worker)) for worker in workers]
-    return [(worker, at_work) for worker, at_work in seen if at_work is not None]

@@ -1,9 +1,8 @@
-"""Job kinds: found by entry point, ordered by what they need."""
+"""Kinds: how they are found, and in which phase they run."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -11,64 +10,60 @@ from ledger.failures import LedgerError
 from ledger.kinds import kinds_of_site, load_kind, phases, with_needs
 
 
-def kinds(**needs: str) -> dict[str, Any]:
-    """Kinds by name, each with the kinds it needs as one text."""
-    return {name: SimpleNamespace(needs=tuple(text.split())) for name, text in needs.items()}
+def kinds(**needs: tuple[str, ...]):
+    """Kinds that are nothing but their needs."""
+    return {name: SimpleNamespace(needs=below) for name, below in needs.items()}
 
 
-def test_a_phase_is_one_more_than_its_latest_need() -> None:
-    """What needs nothing comes first; the rest follows as early as it can."""
-    shop = kinds(page="entry rank", rank="space", entry="space", space="embed", embed="", style="")
+def test_what_is_needed_runs_before():
+    """Every kind of the poem site has a later phase than all that it needs."""
+    loaded = kinds_of_site("poems")
+    order = phases(loaded)
 
-    assert {"embed": 0, "style": 0, "space": 1, "rank": 2, "entry": 2, "page": 3} == phases(shop)
+    assert all(order[need] < order[name] for name, kind in loaded.items() for need in kind.needs)
+
+
+def test_pages_share_the_last_phase():
+    """So that one page that fails keeps no other back."""
+    order = phases(kinds_of_site("poems"))
+    pages = ("similar", "different", "chronological", "word", "front")
+
+    assert {order[name] for name in pages} == {max(order.values())}
+
+
+def test_a_kind_runs_as_late_as_it_may():
+    """A short chain ends where the long one does."""
+    assert phases(kinds(a=(), b=("a",), c=("b",), d=("a",))) == {"a": 0, "b": 1, "c": 2, "d": 2}
 
 
 @pytest.mark.parametrize(
     ("needs", "message"),
     [
-        ({"a": "b", "b": "a"}, "in a circle: a -> b -> a"),
-        ({"a": "a"}, "in a circle: a -> a"),
-        ({"a": "b", "b": "nowhere"}, "one that is missing: a -> b -> nowhere"),
+        ({"a": ("b",), "b": ("a",)}, "in a circle: a -> b -> a"),
+        ({"a": ("a",)}, "in a circle: a -> a"),
+        ({"a": ("z",)}, "missing: a -> z"),
     ],
 )
-def test_needs_that_cannot_be_met_are_refused(needs: dict[str, str], message: str) -> None:
-    """The whole chain is named, and what to mend."""
-    with pytest.raises(LedgerError, match=message) as caught:
+def test_impossible_needs_are_refused(needs, message):
+    """With the chain that shows why."""
+    with pytest.raises(LedgerError, match=message):
         phases(kinds(**needs))
 
-    assert "mend `needs`" in caught.value.remedy
+
+def test_needs_are_followed_all_the_way():
+    """--only a kind means all that is below it."""
+    assert with_needs(["c"], kinds(a=(), b=("a",), c=("b",), d=("a",))) == {"a", "b", "c"}
 
 
-@pytest.mark.parametrize(
-    ("names", "expected"),
-    [("", ""), ("a", "a"), ("c", "a b c"), ("c d", "a b c d"), ("d a", "a d")],
-)
-def test_a_choice_brings_what_it_needs(names: str, expected: str) -> None:
-    """Chosen kinds come with all that they need, however far down."""
-    shop = kinds(a="", b="a", c="b a", d="a", e="d")
-
-    assert {*expected.split()} == with_needs(names.split(), shop)
-
-
-def test_prerequisites_come_first() -> None:
-    """The kinds of the poem site are in an order in which they can be planned."""
-    site = kinds_of_site("poems")
-    order = [*site]
-
-    assert all(order.index(need) < order.index(name) for name in site for need in site[name].needs)
-
-
-def test_an_unknown_kind_is_refused() -> None:
-    """A kind that is not installed is named beside those that are."""
-    with pytest.raises(LedgerError, match="no job kind is called 'sonnet'") as caught:
-        load_kind("sonnet")
-
+def test_an_unknown_kind_names_those_that_are_there():
+    """And a remedy."""
+    with pytest.raises(LedgerError, match="no job kind is called 'nope'") as caught:
+        load_kind("nope")
     assert "similar" in caught.value.context
 
 
-def test_an_unknown_site_is_refused() -> None:
-    """A site that no kind works for is refused with the ones that are known."""
-    with pytest.raises(LedgerError, match="'shop' is not known") as caught:
-        kinds_of_site("shop")
-
+def test_an_unknown_site_is_refused():
+    """With the known ones."""
+    with pytest.raises(LedgerError, match="not known") as caught:
+        kinds_of_site("wiki")
     assert "poems" in caught.value.remedy

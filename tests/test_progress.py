@@ -8,28 +8,26 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from ledger import progress
 from ledger.live import LiveView, panel
+from ledger.pace import Forecast, Pace
 from ledger.progress import (
     AtWork,
-    Forecast,
     JsonView,
     Meter,
-    Pace,
     PlainView,
     Snapshot,
     View,
-    duration,
-    first_words,
     make_view,
     opening,
-    speed,
     verdict,
 )
 from ledger.slots import Slot
 from ledger.store import KindCount
+from ledger.wording import duration, first_words, speed
 
 COUNTS = (
     KindCount(0, "embed", done=32),
@@ -41,7 +39,7 @@ COUNTS = (
 )
 
 
-def run_of(workers: int, **changes: Any) -> Snapshot:
+def run_of(workers: int, /, **changes: Any) -> Snapshot:
     """A run in the middle, with that many workers at work."""
     rows = tuple(
         AtWork(number, "at work", f"similar/wisdom/{number:04}", number / 2, "The first 字 words")
@@ -75,7 +73,7 @@ def test_panel_fits(size: tuple[int, int], workers: int) -> None:
     lines = drawn(run_of(workers), *size)
 
     assert len(lines) < size[1]
-    assert all(Console().render_str(line).cell_len <= size[0] for line in lines)
+    assert all(cell_len(line) <= size[0] for line in lines)
 
 
 def test_twelve_workers_on_24_rows() -> None:

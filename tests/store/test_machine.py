@@ -260,7 +260,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
 TestLeaseProtocol = LeaseMachine.TestCase
 TestLeaseProtocol.settings = settings(
-    max_examples=60,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
