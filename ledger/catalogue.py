@@ -160,30 +160,38 @@ def _write_jobs(
 ) -> None:
     added, changed, moved = [], [], []
     for job in jobs:
-        row = before.get(job.name)
+        row, wanted = before.get(job.name), _job_row(job, max_attempts)
         if row is None:
-            added.append(_job_row(job, max_attempts))
-        elif row["fingerprint"] != job.planned.fingerprint:
-            changed.append({**_job_row(job, max_attempts), "id": row["id"]})
-        elif row["phase"] != job.phase:
-            moved.append({"phase": job.phase, "id": row["id"]})
+            added.append(wanted)
+        elif row["fingerprint"] != wanted["fingerprint"]:
+            changed.append({**wanted, "id": row["id"]})
+        elif any(
+            row[name] != wanted[name] for name in ("phase", "priority", "position", "payload")
+        ):
+            moved.append({**wanted, "id": row["id"]})
     database.run_many("add_job", added)
     database.run_many("change_job", changed)
     database.run_many("move_job", moved)
 
 
 def _write_outputs(database: Database, jobs: Sequence[PlannedJob]) -> int:
-    """Make the outputs exactly those planned; returns how many files are left over."""
+    """Make the outputs exactly those planned; returns how many files are left over.
+
+    A done job that is given a path it has not made yet has to run again.
+    """
     ids = {(row["kind"], row["key"]): row["id"] for row in database.rows("planned_jobs")}
     wanted = {path: ids[job.name] for job in jobs for path in job.planned.outputs}
     have = {row["path"]: row["job"] for row in database.rows("planned_outputs")}
     rows = [{"path": path, "job": job} for path, job in wanted.items()]
-    database.run_many("add_output", [row for row in rows if row["path"] not in have])
-    database.run_many("move_output", [r for r in rows if have.get(r["path"], r["job"]) != r["job"]])
+    added = [row for row in rows if row["path"] not in have]
+    moved = [row for row in rows if have.get(row["path"], row["job"]) != row["job"]]
+    database.run_many("add_output", added)
+    database.run_many("move_output", moved)
+    database.run_many("requeue", [{"job": row["job"]} for row in [*added, *moved]])
     gone = [{"path": path} for path in have if path not in wanted]
     database.run_many("add_leftover", gone)
     database.run_many("drop_output", gone)
-    database.run_many("clear_leftovers", [{"path": path} for path in wanted if path not in have])
+    database.run_many("clear_leftovers", [{"path": row["path"]} for row in added])
     return len(gone)
 
 

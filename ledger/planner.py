@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ledger import __version__
@@ -13,6 +14,7 @@ from ledger.corpus.words import Word, vocabulary
 from ledger.digest import fingerprint
 from ledger.failures import BadInputError, Problem
 from ledger.kinds import kind_files, kinds_of_site, phases
+from ledger.project import STATE_FOLDER
 from ledger.resources import resource
 from ledger.templates import Templates
 
@@ -139,7 +141,7 @@ def make_plan(project: Project, existing: Callable[[str], Existing]) -> Plan:
     for name, kind in kinds.items():
         for planned in kind.plan(plan):
             plan.jobs.append(PlannedJob(name, phase_of[name], planned))
-    problems = [*_shared_keys(plan.jobs), *_shared_outputs(plan.jobs)]
+    problems = [*_shared_keys(plan.jobs), *_shared_outputs(plan.jobs), *_stray_outputs(plan)]
     if problems:
         raise BadInputError(problems)
     return plan
@@ -154,6 +156,20 @@ def _shared_keys(jobs: Iterable[PlannedJob]) -> list[Problem]:
                 Problem("/".join(job.name), "is planned twice", f"mend the kind {job.kind!r}")
             )
         seen.add(job.name)
+    return problems
+
+
+def _stray_outputs(plan: Plan) -> list[Problem]:
+    """Outputs that are not below the output or the state folder, which are all we ever touch."""
+    homes = (PurePosixPath(plan.settings.site.output), PurePosixPath(STATE_FOLDER))
+    problems = []
+    for job in plan.jobs:
+        for path in job.planned.outputs:
+            pure = PurePosixPath(path)
+            if ".." in pure.parts or not any(pure.is_relative_to(home) for home in homes):
+                problems.append(
+                    Problem(path, f"is outside of {homes[0]}/", f"mend the kind {job.kind!r}")
+                )
     return problems
 
 

@@ -73,6 +73,8 @@ def plan_project(folder: Path, source: Path | None, *, dry_run: bool) -> PlanRep
             if is_planned(project, facts):
                 return _unchanged(project, facts, store.counts())
             plan = make_plan(project, lambda kind: existing_jobs(store, kind))
+            # every output folder there ever was: what is left in an older one is ours to delete
+            plan.facts["homes"] = sorted({*facts.get("homes", ()), project.settings.site.output})
             changes = replan(store, **snapshot(plan))
             tidy.remove_leftovers(project, store)
     return _report(plan, changes, tuple(files), dry_run=False)

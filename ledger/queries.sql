@@ -67,10 +67,6 @@ SELECT token, worker FROM leases WHERE expires < :now;
 -- name: live_leases
 SELECT count(*) FROM leases;
 
--- name: lease_workers
-SELECT DISTINCT workers.id, workers.pid, workers.run
-FROM leases JOIN workers ON workers.id = leases.worker;
-
 -- name: charge_attempt
 UPDATE jobs
 SET attempts = attempts + 1, lease = NULL, settled_at = :at,
@@ -156,9 +152,6 @@ LIMIT :limit;
 SELECT id, started_at, ended_at, workers, keep_going, stopping, settled_before, outcome
 FROM runs ORDER BY id DESC LIMIT 1;
 
--- name: job_by_id
-SELECT id, kind, key, state FROM jobs WHERE id = :job;
-
 -- ---------------------------------------------------------------- the plan
 
 -- name: fact
@@ -169,7 +162,7 @@ INSERT INTO facts (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: planned_jobs
-SELECT id, kind, key, phase, fingerprint, state FROM jobs;
+SELECT id, kind, key, phase, priority, position, fingerprint, payload FROM jobs;
 
 -- name: jobs_of_kind
 SELECT key, payload, state FROM jobs WHERE kind = :kind;
@@ -182,11 +175,12 @@ VALUES (:kind, :key, :phase, :priority, :position, :fingerprint, :payload, :max_
 UPDATE jobs
 SET state = 'pending', phase = :phase, priority = :priority, position = :position,
     fingerprint = :fingerprint, payload = :payload, max_attempts = :max_attempts,
-    attempts = 0, not_before = 0
+    attempts = 0, not_before = 0, lease = NULL
 WHERE id = :id;
 
 -- name: move_job
-UPDATE jobs SET phase = :phase WHERE id = :id;
+UPDATE jobs SET phase = :phase, priority = :priority, position = :position, payload = :payload
+WHERE id = :id;
 
 -- name: drop_job
 DELETE FROM jobs WHERE id = :id;

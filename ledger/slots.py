@@ -7,7 +7,6 @@ it outlives a SIGKILL, costs well under a microsecond, and needs no transaction.
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import struct
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger import clock
+from ledger.locks import is_locked, lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ class Slot:
     def __init__(self, folder: Path, worker: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = os.open(_path(folder, worker), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(self._file)
         os.ftruncate(self._file, _SIZE)
         self._map = mmap.mmap(self._file, _SIZE)
         self._finished = 0
@@ -71,18 +71,7 @@ def in_hand(folder: Path, worker: int) -> InHand | None:
 
 def is_alive(folder: Path, worker: int) -> bool:
     """Whether the worker still holds its slot."""
-    try:
-        file = os.open(_path(folder, worker), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(file)
+    return is_locked(_path(folder, worker))
 
 
 def remove(folder: Path, worker: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ledger import slots, tidy
 from ledger.failures import Exit, HeldError, LedgerError, Reason
+from ledger.locks import is_locked, lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,8 @@ class Supervisor:
             outcome = code.name.lower()
         finally:
             self._kill_all()
-            tidy.remove_temporary_files(self.project, self._dead)
+            if self._dead:
+                tidy.remove_temporary_files(self.project, _open(self.store))
             self.store.end_run(self.run, outcome)
         return code
 
@@ -267,7 +268,7 @@ def sole_coordinator(project: Project) -> Iterator[None]:
     project.state.mkdir(parents=True, exist_ok=True)
     file = os.open(project.state / "coordinator", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file)
     except BlockingIOError:
         pid = os.pread(file, 20, 0).decode("ascii", "replace").strip()
         os.close(file)
@@ -284,19 +285,8 @@ def sole_coordinator(project: Project) -> Iterator[None]:
 
 
 def coordinator_lives(project: Project) -> bool:
-    """Whether a process is planning or building here; looks, and changes nothing."""
-    try:
-        file = os.open(project.state / "coordinator", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(file)
+    """Whether a process is planning or building here."""
+    return is_locked(project.state / "coordinator")
 
 
 def adopt(project: Project, store: Store) -> list[int]:
@@ -312,8 +302,13 @@ def adopt(project: Project, store: Store) -> list[int]:
         store.reap_worker(0, worker, None, Reason("died with its run"))
         store.end_worker(worker, "abandoned")
         slots.remove(folder, worker)
-    tidy.remove_temporary_files(project, dead)
+    if dead or store.last_run() is None:
+        tidy.remove_temporary_files(project, _open(store))
     return dead
+
+
+def _open(store: Store) -> list[int]:
+    return [row["id"] for row in store.open_workers()]
 
 
 def requeue_lost_outputs(project: Project, store: Store) -> int:

@@ -6,6 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ledger.catalogue import read_facts
 from ledger.project import STATE_FOLDER
 
 if TYPE_CHECKING:
@@ -22,41 +23,43 @@ def remove_leftovers(project: Project, database: Database) -> int:
     """Delete the files whose jobs are gone from the plan, and folders left empty by that.
 
     They are noted in the ledger when the plan is made and forgotten when they are deleted,
-    so that being killed in between loses nothing.
+    so that being killed in between loses nothing. Returns how many went.
     """
+    former = [project.root / home for home in read_facts(database).get("homes", [])]
+    homes = {home.resolve() for home in (project.output, project.state, *former)}
     paths = [row["path"] for row in database.rows("leftovers")]
-    for path in paths:
-        _remove(project, project.root / path)
+    gone = [path for path in paths if _remove(project.root / path, homes)]
     with database.immediate():
-        database.run_many("clear_leftovers", [{"path": path} for path in paths])
-    return len(paths)
+        database.run_many("clear_leftovers", [{"path": path} for path in gone])
+    return len(gone)
 
 
-def _remove(project: Project, path: Path) -> None:
-    homes = [project.output.resolve(), project.state.resolve()]
+def _remove(path: Path, homes: set[Path]) -> bool:
+    """Delete one file below one of `homes`, and the folders that it leaves empty there."""
     folder = path.parent.resolve()
-    if not any(folder == home or home in folder.parents for home in homes):
-        return  # a link leads elsewhere: what is there is not ours to delete
-    with suppress(FileNotFoundError, NotADirectoryError):
+    if not any(folder.is_relative_to(home) for home in homes):
+        return False  # a link or the path leads elsewhere: what is there is not ours to delete
+    with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
         (folder / path.name).unlink()
-    while folder not in homes and any(home in folder.parents for home in homes):
+    while folder not in homes:
         try:
             folder.rmdir()
+        except FileNotFoundError:
+            pass
         except OSError:
-            return
+            break
         folder = folder.parent
+    return True
 
 
-def remove_temporary_files(project: Project, dead: Iterable[int]) -> int:
-    """Delete the temp files of dead workers; a live one's are still being written."""
-    prefixes = tuple(f".{worker}." for worker in dead)
+def remove_temporary_files(project: Project, living: Iterable[int]) -> int:
+    """Delete the temp files of all but the living, who are still writing theirs."""
+    prefixes = tuple(f".{worker}." for worker in living)
     removed = 0
-    if not prefixes:
-        return 0
     for home in (project.output, project.root / STATE_FOLDER):
         for folder, _, names in os.walk(home):
             for name in names:
-                if name.endswith(TEMPORARY_SUFFIX) and name.startswith(prefixes):
+                if name.endswith(TEMPORARY_SUFFIX) and not name.startswith(prefixes):
                     with suppress(FileNotFoundError):
                         os.unlink(os.path.join(folder, name))  # noqa: PTH108, PTH118
                         removed += 1

@@ -139,7 +139,6 @@ def test_a_slot_is_held_once(tmp_path: Path) -> None:
     held.leave()
 
 
-@pytest.mark.xfail(reason="Slot takes its lock without waiting")
 def test_a_worker_that_is_only_looked_at_can_start(tmp_path: Path) -> None:
     """Asking whether a worker lives takes nothing from one that is just starting."""
     (tmp_path / "1.slot").touch()

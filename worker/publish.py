@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.jobs import Output
+
+
+# not O_EXCL: a temp file of that name can only be left from a ledger that was deleted
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Publisher:
@@ -69,7 +74,7 @@ class Publisher:
         self._count += 1
         temporary = f"{folder}/.{self._writer}.{self._count}{TEMPORARY_SUFFIX}"
         try:
-            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            file = os.open(temporary, _NEW, 0o644)
             try:
                 view = memoryview(data)
                 while view:
@@ -99,9 +104,10 @@ class Publisher:
 
 def _size(path: str) -> int | None:
     try:
-        return os.stat(path, follow_symlinks=False).st_size  # noqa: PTH116
+        facts = os.stat(path, follow_symlinks=False)  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else None
 
 
 def _same(path: str, data: bytes) -> bool:

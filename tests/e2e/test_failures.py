@@ -151,8 +151,9 @@ def test_a_project_without_a_ledger_says_what_to_do(new_site):
 def test_workers_that_cannot_start_end_the_run(new_site, monkeypatch):
     """When no worker comes up the run ends with their last words instead of trying for ever."""
     site = new_site(2)
-    monkeypatch.setenv("PYTHONSTARTUP", "")
-    (site.root / "worker.py").write_text("raise SystemExit('no worker today')\n")
+    (site.root / "sitecustomize.py").write_text(
+        "import sys\nif 'worker' in sys.orig_argv: sys.exit('no worker today')\n"
+    )
     monkeypatch.setenv("PYTHONPATH", str(site.root))
 
     report = site.run("spawn", 1, expect=2)

@@ -321,7 +321,6 @@ class TestImmediate:
 
         assert 3 == len(ledger.states)
 
-    @pytest.mark.xfail(reason="Database.immediate leaves the transaction open when COMMIT fails")
     def test_a_commit_that_fails_is_undone(self, ledger: Ledger) -> None:
         """When COMMIT itself is refused nothing is left open, and the store works on."""
         with pytest.raises(ledger.IntegrityError), ledger.store.immediate():
@@ -333,7 +332,6 @@ class TestImmediate:
         assert 3 == len(ledger.states)
 
 
-@pytest.mark.xfail(reason="lease_workers and job_by_id are used nowhere")
 def test_every_query_is_well_formed(ledger: Ledger) -> None:
     """SQLite can prepare every statement of queries.sql, and each is used somewhere."""
     root = Path(db.__file__).parent

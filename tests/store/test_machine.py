@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -96,25 +96,13 @@ class LeaseMachine(RuleBasedStateMachine):
         claim = self.store.claim(self.run, self.workers[worker], limit, LEASE)
         self.took(worker, claim, expected)
 
-    @precondition(lambda self: self.claims)
+    @precondition(lambda self: self.leases)
     @rule(data=st.data(), then=st.integers(0, 3))
     def settle(self, data: st.DataObject, then: int) -> None:
-        """Settle some jobs of any claim there ever was, each in its own way, and claim on."""
-        claim = data.draw(st.sampled_from(self.claims[-6:]))
-        ends = data.draw(
-            st.lists(st.sampled_from(["done", "failed", "later"]), max_size=len(claim.jobs))
-        )
-        settlements = [
-            self.settlement(job.id, end) for job, end in zip(claim.jobs, ends, strict=False)
-        ]
-        lease = self.leases.pop(claim.token, None)
-        worker = lease.worker if lease else 0
-        settle = (self.run, self.workers[worker], claim.token, settlements)
-        if lease is None:
-            with suppress(StaleLeaseError):
-                self.store.settle(*settle, claim=then, lease_seconds=LEASE)
-                raise AssertionError("a stale token was taken")
-            return
+        """A holder settles some of its jobs, each in its own way, gives the rest back, claims on."""
+        claim = self.draw_claim(data, live=True)
+        settlements = self.draw_settlements(data, claim)
+        lease = self.leases.pop(claim.token)
         after = {item.job: item for item in settlements}
         for job in lease.jobs:
             if job in after:
@@ -122,7 +110,23 @@ class LeaseMachine(RuleBasedStateMachine):
             else:
                 self.jobs[job].give_back()
         expected = self.claimable()[:then]
-        self.took(worker, self.store.settle(*settle, claim=then, lease_seconds=LEASE), expected)
+        worker = self.workers[lease.worker]
+        got = self.store.settle(
+            self.run, worker, claim.token, settlements, claim=then, lease_seconds=LEASE
+        )
+        self.took(lease.worker, got, expected)
+
+    @precondition(lambda self: len(self.claims) > len(self.leases))
+    @rule(data=st.data(), worker=st.integers(0, WORKERS - 1), then=st.integers(0, 3))
+    def settle_late(self, data: st.DataObject, worker: int, then: int) -> None:
+        """Under a stale token nothing is settled, whoever comes with it."""
+        claim = self.draw_claim(data, live=False)
+        settlements = self.draw_settlements(data, claim)
+        with pytest.raises(StaleLeaseError):
+            self.store.settle(
+                self.run, self.workers[worker], claim.token, settlements,
+                claim=then, lease_seconds=LEASE,
+            )  # fmt: skip
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), seconds=st.floats(1.0, 60.0))
@@ -161,6 +165,7 @@ class LeaseMachine(RuleBasedStateMachine):
         """Time goes on, or steps."""
         self.time += seconds
 
+    @precondition(lambda self: any(job.state == "failed" for job in self.jobs.values()))
     @rule()
     def retry(self) -> None:
         """A person puts the failed jobs back."""
@@ -194,6 +199,19 @@ class LeaseMachine(RuleBasedStateMachine):
             self.jobs[number].state, self.jobs[number].token = "running", claim.token
         self.leases[claim.token] = Lease(worker, self.time + LEASE, {*expected})
         self.claims.append(claim)
+
+    def draw_claim(self, data: st.DataObject, *, live: bool) -> Claim:
+        """One of the claims whose lease is live, or is not."""
+        fitting = [claim for claim in self.claims if (claim.token in self.leases) == live]
+        return data.draw(st.sampled_from(fitting[-6:]))
+
+    def draw_settlements(self, data: st.DataObject, claim: Claim) -> list[Settlement]:
+        """How the first few jobs of a claim, or all, end."""
+        ends = st.lists(st.sampled_from(["done", "failed", "later"]), max_size=len(claim.jobs))
+        return [
+            self.settlement(job.id, end)
+            for job, end in zip(claim.jobs, data.draw(ends), strict=False)
+        ]
 
     def settlement(self, job: int, end: str) -> Settlement:
         """How a job ends; the last attempt is not put off."""
@@ -263,5 +281,6 @@ TestLeaseProtocol.settings = settings(
     max_examples=100,
     stateful_step_count=40,
     deadline=None,
+    report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -257,6 +257,38 @@ class TestReports:
             kept, real = ledger.counted()
             assert real == kept
 
+    def test_every_write_is_in_an_immediate_transaction(
+        self, ledger: Ledger, reason: Reason
+    ) -> None:
+        """No statement writes outside BEGIN IMMEDIATE, where it would race with the others."""
+        mixed(ledger)
+        worker, statements = ledger.worker(), []
+        ledger.store.connection.set_trace_callback(statements.append)
+        claim = ledger.claim(limit=3)
+        ledger.store.renew(claim.token, 60.0)
+        ledger.settle(claim, "failed", count=2)
+        ledger.claim(worker)
+        ledger.store.reap_worker(ledger.run, worker, 1, reason)
+        ledger.claim(worker)
+        ledger.clock.advance(100)
+        ledger.store.reap_expired(ledger.run, lambda _: 1, reason)
+        ledger.store.select(kinds=[])
+        ledger.store.retry(failed_only=True)
+        ledger.store.requeue([1])
+        ledger.store.adopt_boot()
+        ledger.store.end_worker(worker, "finished")
+        ledger.store.stop_run(ledger.run)
+        ledger.store.end_run(ledger.run, "done")
+        ledger.start_run(keep_going=True)
+        ledger.plan(2)
+        ledger.store.connection.set_trace_callback(None)
+
+        inside = False
+        for statement in statements:
+            verb = statement.split()[0]
+            assert inside or verb not in ("INSERT", "UPDATE", "DELETE"), statement
+            inside = verb != "COMMIT" and (inside or statement == "BEGIN IMMEDIATE")
+
     def test_a_run_remembers_where_it_began(self, ledger: Ledger) -> None:
         """A rate of this run leaves out what was settled before it."""
         ledger.plan(3)

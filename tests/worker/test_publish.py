@@ -115,7 +115,6 @@ class TestWriting:
 
         assert 36 == len({*names})
 
-    @pytest.mark.xfail(reason="O_EXCL meets the stale file")
     def test_a_temp_file_of_another_ledger_is_no_obstacle(
         self, publisher: Publisher, tmp_path: Path
     ) -> None:
@@ -273,7 +272,6 @@ class TestFailing:
         assert caught.value.remedy
         assert (True, []) == (folder.is_dir(), left(tmp_path))
 
-    @pytest.mark.xfail(reason="_size does not ask for a regular file")
     def test_a_folder_is_no_file_of_its_size(self, publisher: Publisher, tmp_path: Path) -> None:
         """A folder that happens to have the noted size is not taken for the file."""
         folder = tmp_path / "site/a/page.html"
