@@ -152,6 +152,10 @@ def preview(database: Database, jobs: Sequence[PlannedJob]) -> Changes:
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
 
 
+# What a plan may change about a job without the job having to run again.
+_MOVING = ("phase", "priority", "position", "payload", "max_attempts")
+
+
 def _write_jobs(
     database: Database,
     before: dict[tuple[str, str], Row],

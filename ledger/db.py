@@ -79,9 +79,16 @@ class Database:
             raise LedgerError(
                 f"no ledger at {path}", remedy="run `ledger init` to plan the project"
             )
-        self.connection = _open_reader(path) if read_only else _open_writer(path)
+        try:
+            self.connection = _open_reader(path) if read_only else _open_writer(path)
+            have = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(
+                f"{path} cannot be read as a ledger: {error}",
+                remedy="move it away and run `ledger init`; pages that are there are not written again",
+            ) from error
         self._turnstile = -1 if read_only else _open_turnstile(path)
-        self._check_version()
+        self._check_version(have)
 
     def __enter__(self) -> Self:
         return self
@@ -142,8 +149,8 @@ class Database:
         row = self.run(name, **values).fetchone()
         return None if row is None else row[0]
 
-    def _check_version(self) -> None:
-        have, want = self.connection.execute("PRAGMA user_version").fetchone()[0], len(migrations())
+    def _check_version(self, have: int) -> None:
+        want = len(migrations())
         if have == want:
             return
         newer = have > want

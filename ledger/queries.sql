@@ -33,7 +33,9 @@ SELECT 1 FROM leases WHERE token = :token;
 
 -- name: settle
 UPDATE jobs
-SET state = :state, lease = NULL, attempts = attempts + 1, seconds = :seconds,
+SET state = CASE WHEN :state = 'pending' AND attempts + 1 >= max_attempts
+                 THEN 'failed' ELSE :state END,
+    lease = NULL, attempts = attempts + 1, seconds = :seconds,
     settled_at = :at, not_before = :not_before
 WHERE id = :job AND lease = :token;
 
@@ -55,8 +57,10 @@ SELECT id, :run, :worker, attempts, :at, :what, :context, :remedy FROM jobs WHER
 -- name: stop_run
 UPDATE runs SET stopping = 1 WHERE id = :run;
 
--- name: stop_run_unless_keep_going
-UPDATE runs SET stopping = 1 WHERE id = :run AND keep_going = 0;
+-- name: stop_run_if_failed
+UPDATE runs SET stopping = 1
+WHERE id = :run AND keep_going = 0
+  AND EXISTS (SELECT 1 FROM jobs WHERE id = :job AND state = 'failed');
 
 -- name: leases_of
 SELECT token FROM leases WHERE worker = :worker;
@@ -162,7 +166,7 @@ INSERT INTO facts (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: planned_jobs
-SELECT id, kind, key, phase, priority, position, fingerprint, payload FROM jobs;
+SELECT id, kind, key, phase, priority, position, fingerprint, payload, max_attempts FROM jobs;
 
 -- name: jobs_of_kind
 SELECT key, payload, state FROM jobs WHERE kind = :kind;
@@ -179,7 +183,9 @@ SET state = 'pending', phase = :phase, priority = :priority, position = :positio
 WHERE id = :id;
 
 -- name: move_job
-UPDATE jobs SET phase = :phase, priority = :priority, position = :position, payload = :payload
+UPDATE jobs
+SET phase = :phase, priority = :priority, position = :position, payload = :payload,
+    max_attempts = max(:max_attempts, attempts)
 WHERE id = :id;
 
 -- name: drop_job

@@ -163,8 +163,8 @@ class Store(Database):
         for item in settlements:
             if item.reason:
                 self._record_failure(run, worker, item.job, item.reason)
-            if item.state == "failed":
-                self.run("stop_run_unless_keep_going", run=run)
+            if item.state != "done":
+                self.run("stop_run_if_failed", run=run, job=item.job)
 
     def _record_failure(self, run: int, worker: int, job: int, reason: Reason) -> None:
         self.run(
@@ -190,15 +190,25 @@ class Store(Database):
                 for state in self._reap(run, worker, token, job_in_hand, reason)
             ]
 
+    def expired(self) -> set[int]:
+        """The tokens of the leases that have expired."""
+        return {row["token"] for row in self.rows("expired_leases", now=self.now())}
+
     def reap_expired(
-        self, run: int, job_in_hand: Callable[[int], int | None], reason: Reason
+        self,
+        run: int,
+        suspects: set[int],
+        job_in_hand: Callable[[int], int | None],
+        reason: Reason,
     ) -> list[int]:
-        """Take back what is held under expired leases; returns the workers that held them."""
-        now = self.now()
-        if not self.rows("expired_leases", now=now):
-            return []
+        """Take back what is held under those of `suspects` that are expired still.
+
+        One look is not enough: when a whole run was stopped and goes on (Ctrl+Z, `fg`), all
+        leases are found expired before their holders could renew them. Returns the workers.
+        """
         with self.immediate():
-            expired = self.rows("expired_leases", now=now)
+            rows = self.rows("expired_leases", now=self.now())
+            expired = [row for row in rows if row["token"] in suspects]
             for row in expired:
                 worker = row["worker"]
                 self._reap(run, worker, row["token"], job_in_hand(worker), reason)
@@ -211,10 +221,9 @@ class Store(Database):
         if job_in_hand is not None:
             charged = self.rows("charge_attempt", job=job_in_hand, token=token, at=clock.wall())
             states = [row["state"] for row in charged]
-        for state in states:
+        for _ in states:
             self._record_failure(run, worker, job_in_hand or 0, reason)
-            if state == "failed":
-                self.run("stop_run_unless_keep_going", run=run)
+            self.run("stop_run_if_failed", run=run, job=job_in_hand)
         self.run("release", token=token)
         self.run("close_lease", token=token)
         return states

@@ -70,6 +70,7 @@ class Supervisor:
     _wake: threading.Event = field(default_factory=threading.Event)
     _dead: list[int] = field(default_factory=list)
     _vacant: list[int] = field(default_factory=list)
+    _suspects: set[int] = field(default_factory=set)
 
     def supervise(self) -> Exit:
         """Build until everything is done, something failed, or somebody says stop."""
@@ -189,7 +190,10 @@ class Supervisor:
         self._vacant.append(child.number)
 
     def _reap_expired(self) -> None:
-        """Take back what hung or foreign workers hold beyond their lease."""
+        """Take back what hung or foreign workers hold beyond their lease, at the second look."""
+        suspects, self._suspects = self._suspects, self.store.expired()
+        if not suspects:
+            return
 
         def job_of(worker: int) -> int | None:
             at_work = slots.in_hand(self._slots, worker)
@@ -201,7 +205,7 @@ class Supervisor:
             remedy="find out what the job waits for; a longer [workers] lease_seconds helps "
             "where a single step takes long",
         )
-        self.store.reap_expired(self.run, job_of, reason)
+        self.store.reap_expired(self.run, suspects, job_of, reason)
 
     @property
     def _slots(self) -> Path:

@@ -20,7 +20,7 @@ def robbed(ledger: Ledger, worker: int, limit: int = 1) -> Claim:
     """A claim whose lease expired and was reaped."""
     claim = ledger.claim(worker, limit)
     ledger.clock.advance(ledger.LEASE + 1)
-    ledger.store.reap_expired(ledger.run, lambda _: None, Reason("silent"))
+    ledger.store.reap_expired(ledger.run, ledger.store.expired(), lambda _: None, Reason("silent"))
     return claim
 
 
@@ -223,7 +223,9 @@ class TestRenew:
         ledger.clock.advance(ledger.LEASE * 2)
 
         assert ledger.store.renew(held.token, 30.0)
-        assert [] == ledger.store.reap_expired(ledger.run, lambda _: None, Reason("silent"))
+        assert [] == ledger.store.reap_expired(
+            ledger.run, ledger.store.expired(), lambda _: None, Reason("silent")
+        )
 
     def test_a_reaped_one_is_refused(self, ledger: Ledger) -> None:
         """Once reaped, a lease cannot be renewed, though its worker holds the job again."""

@@ -157,7 +157,7 @@ class LeaseMachine(RuleBasedStateMachine):
             self.reap(token, in_hand[self.leases[token].worker])
         numbers = dict(zip(self.workers, in_hand, strict=True))
         assert sorted(workers) == sorted(
-            self.store.reap_expired(self.run, numbers.__getitem__, SILENT)
+            self.store.reap_expired(self.run, self.store.expired(), numbers.__getitem__, SILENT)
         )
 
     @rule(seconds=st.sampled_from([-3_600.0, -5.0, 1.0, 10.0, 31.0, 3_600.0]))
@@ -264,7 +264,7 @@ class LeaseMachine(RuleBasedStateMachine):
         """When all others are silent, one worker that goes on alone ends with every job done."""
         with self.folder, self.store:
             self.time += 1e6
-            self.store.reap_expired(self.run, lambda _: None, SILENT)
+            self.store.reap_expired(self.run, self.store.expired(), lambda _: None, SILENT)
             self.store.retry(failed_only=True)
             claim = self.store.claim(self.run, self.workers[0], 3, LEASE)
             while claim:

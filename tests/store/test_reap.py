@@ -113,7 +113,7 @@ class TestExpired:
 
     def reap(self, ledger: Ledger, reason: Reason, job: int | None = None) -> list[int]:
         """Reap; every worker has `job` in hand."""
-        return ledger.store.reap_expired(ledger.run, lambda _: job, reason)
+        return ledger.store.reap_expired(ledger.run, ledger.store.expired(), lambda _: job, reason)
 
     @pytest.mark.parametrize(("late", "robbed"), [(-1, False), (0, False), (0.001, True)])
     def test_a_lease_is_kept_to_its_end(
@@ -178,7 +178,9 @@ class TestExpired:
         ledger.claim(second, limit=2)
         ledger.clock.advance(ledger.LEASE * 2)
 
-        ledger.store.reap_expired(ledger.run, {first: 1, second: 4}.get, reason)
+        ledger.store.reap_expired(
+            ledger.run, ledger.store.expired(), {first: 1, second: 4}.get, reason
+        )
 
         assert {"0": 1, "1": 0, "2": 0, "3": 1} == ledger.attempts
 
@@ -225,3 +227,25 @@ class TestBoot:
         ledger.store.adopt_boot()
 
         assert 1 == ledger.store.live_leases()
+
+
+def test_one_that_renewed_between_two_looks_is_not_robbed(ledger: Ledger, reason: Reason) -> None:
+    """After `fg` all leases look expired for a moment; who then gives a sign keeps his."""
+    ledger.plan(1)
+    claim = ledger.claim()
+    ledger.clock.advance(1000)
+    suspects = ledger.store.expired()
+    ledger.store.renew(claim.token, 30.0)
+
+    assert [] == ledger.store.reap_expired(ledger.run, suspects, lambda _: None, reason)
+
+
+def test_the_last_attempt_cannot_be_tried_again(ledger: Ledger, reason: Reason) -> None:
+    """A job that would go back with no attempt left is failed, and ends the run."""
+    ledger.plan(1, max_attempts=1)
+    ledger.start_run(keep_going=False)
+
+    ledger.settle(ledger.claim(), "pending", reason=reason)
+
+    assert [1] == [failure.attempt for failure in ledger.store.failures()]
+    assert ledger.store.outlook(ledger.run).over

@@ -271,7 +271,7 @@ class TestReports:
         ledger.store.reap_worker(ledger.run, worker, 1, reason)
         ledger.claim(worker)
         ledger.clock.advance(100)
-        ledger.store.reap_expired(ledger.run, lambda _: 1, reason)
+        ledger.store.reap_expired(ledger.run, ledger.store.expired(), lambda _: 1, reason)
         ledger.store.select(kinds=[])
         ledger.store.retry(failed_only=True)
         ledger.store.requeue([1])

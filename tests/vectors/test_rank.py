@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from vectors import reference
 
-from ledger.vectors.rank import different, nearest, similar
+from ledger.vectors import rank
+from ledger.vectors.rank import different, fixed_point, nearest, similar
 from ledger.vectors.space import Space, nearest_theme, unit
 
 
@@ -33,7 +34,7 @@ def test_similar_equals_the_reference(depth):
 def test_different_equals_the_reference(depth):
     """Adding rows of the matrix of cosines walks the same way as averaging vectors."""
     vectors = points(40)
-    gram = vectors @ vectors.T
+    gram = fixed_point(vectors @ vectors.T)
 
     found = [different(gram.__getitem__, start, depth).tolist() for start in range(40)]
 
@@ -68,9 +69,36 @@ def test_twins_are_ranked_by_index():
 def test_a_walk_takes_everybody_once():
     """A full walk lists all the others, each once."""
     vectors = points(60)
-    gram = vectors @ vectors.T
+    gram = fixed_point(vectors @ vectors.T)
 
     assert sorted([5, *different(gram.__getitem__, 5, 59).tolist()]) == list(range(60))
+
+
+def test_a_long_walk_equals_the_reference():
+    """Over several strides, to the end, where the sums grow."""
+    vectors = points(400)
+    gram = fixed_point(vectors @ vectors.T)
+
+    found = different(gram.__getitem__, 7, 399).tolist()
+
+    assert found == reference.different(vectors.astype(np.float64), 7, 399)
+
+
+def test_sums_that_leave_32_bits_go_on_exactly(monkeypatch):
+    """Documents that are all alike have sums that only grow: the walk goes on in float64."""
+    vectors = Space(points(400), centre=False).place(points(400) + 3.0)
+    gram = fixed_point(vectors @ vectors.T)
+    in_range = different(gram.__getitem__, 7, 399).tolist()
+    monkeypatch.setattr(rank, "SAFE", 0)
+
+    assert different(gram.__getitem__, 7, 399).tolist() == in_range
+
+
+def test_the_bounds_of_fixed_point_hold():
+    """A HIGH sum cannot overflow within a stride, nor can a safe one be taken for it."""
+    assert rank.HIGH + rank.REACH <= np.iinfo(np.int32).max
+    assert rank.SAFE + rank.REACH <= rank.MEETING == rank.HIGH - rank.REACH
+    assert rank.SAFE > 0
 
 
 def test_centring_removes_the_common_direction():

@@ -1,4 +1,4 @@
-"""gram: the cosines of all pairs of documents, a block of rows a job."""
+"""gram: the cosines of all pairs of documents, in fixed point, a block of rows a job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 needs = ("space",)
 sites = ("poems",)
 effects = False
-VERSION = 1
+VERSION = 2
 BLOCK = 256
 
 
@@ -38,24 +38,26 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     """Multiply one block of vectors with all of them."""
     first, last = job.payload["first"], job.payload["last"]
 
+    from ledger.vectors.rank import fixed_point
+
     def body() -> list[bytes]:
         vectors = context.artefacts.array("space", "vectors.npy")
-        return [array_bytes(np.asarray(vectors[first:last]) @ vectors.T)]
+        return [array_bytes(fixed_point(np.asarray(vectors[first:last]) @ vectors.T))]
 
     yield Output(artefact_path("gram", job.fingerprint, f"{job.key}.npy"), job.fingerprint, body)
 
 
-def gram_rows(artefacts: Artefacts) -> Callable[[int], npt.NDArray[np.float32]]:
-    """A function that gives row i of the matrix, (n,) float32, from its memory-mapped block."""
-    opened: dict[int, npt.NDArray[np.float32]] = {}
+def gram_rows(artefacts: Artefacts) -> Callable[[int], npt.NDArray[np.int32]]:
+    """A function that gives row i of the matrix, (n,) int32, from its memory-mapped block."""
+    opened: dict[int, npt.NDArray[np.int32]] = {}
 
-    def row(index: int) -> npt.NDArray[np.float32]:
+    def row(index: int) -> npt.NDArray[np.int32]:
         number = index // BLOCK
         block = opened.get(number)
         if block is None:
             # a plain view of the map: np.memmap's own indexing costs ten times as much
             block = opened[number] = np.asarray(artefacts.block("gram", number))
-        view: npt.NDArray[np.float32] = block[index % BLOCK]
+        view: npt.NDArray[np.int32] = block[index % BLOCK]
         return view
 
     return row

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 needs = ("gram",)
 sites = ("poems",)
 effects = False
-VERSION = 1
+VERSION = 2
 BLOCK = 64
 
 
