@@ -59,9 +59,10 @@ class Documents:
         """The document at that place in the corpus."""
         return self._one("document_at", position=position)
 
-    def in_time(self, chronology: int) -> Placed | None:
-        """The document at that place in time."""
-        return self._one("document_in_time", chronology=chronology)
+    def neighbours(self, chronology: int) -> dict[int, Row]:
+        """(chronology, label, slug) of the documents just before and after a place in time."""
+        rows = self._database.rows("neighbours_in_time", chronology=chronology)
+        return {row["chronology"]: row for row in rows}
 
     def between(self, first: int, last: int) -> list[Placed]:
         """The documents at positions `first` (included) to `last` (excluded)."""

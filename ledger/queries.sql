@@ -234,8 +234,8 @@ SELECT * FROM documents WHERE identity = :identity;
 -- name: document_at
 SELECT * FROM documents WHERE position = :position;
 
--- name: document_in_time
-SELECT * FROM documents WHERE chronology = :chronology;
+-- name: neighbours_in_time
+SELECT chronology, label, slug FROM documents WHERE chronology IN (:chronology - 1, :chronology + 1);
 
 -- name: documents_between
 SELECT * FROM documents WHERE position >= :first AND position < :last ORDER BY position;

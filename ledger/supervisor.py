@@ -29,6 +29,7 @@ REAP_SECONDS = 1.0
 # Workers that die before they have anything in hand, one after the other, mean that no
 # worker can start here; going on would start them for ever.
 FRUITLESS_STARTS = 3
+CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,17 @@ class Supervisor:
             self.watch(self)
 
     def _fill_vacancies(self) -> bool:
-        """Start the workers that are missing, if there is something to do for them."""
+        """Start the workers that are missing, if there is something to do for them.
+
+        No more of them at once than there are cores: twelve that start together on two
+        cores are all late, while one that starts alone is at work in a third of a second.
+        """
         if self.stopping or not self._vacant or self.store.outlook(self.run).over:
             return False
-        while self._vacant:
-            self.children.append(self._start(self._vacant.pop(0)))
+        starting = sum(self.worker_id(child) is None for child in self.children)
+        for number in self._vacant[: max(0, CORES - starting)]:
+            self._vacant.remove(number)
+            self.children.append(self._start(number))
         return True
 
     def _exit_code(self) -> Exit:

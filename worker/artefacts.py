@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ledger.digest import fingerprint
+from ledger.digest import digest_bytes
 from ledger.failures import JobError
 from ledger.project import STATE_FOLDER
 
@@ -55,7 +55,9 @@ class Artefacts:
         """A memory-mapped array; opened once a process."""
         key = (kind, name)
         if key not in self._open:
-            self._open[key] = np.load(self._existing(kind, name), mmap_mode="r", allow_pickle=False)
+            mapped = np.load(self._existing(kind, name), mmap_mode="r", allow_pickle=False)
+            # a plain view of the map: np.memmap's own indexing costs ten times as much
+            self._open[key] = np.asarray(mapped)
         array: Array = self._open[key]
         return array
 
@@ -94,27 +96,39 @@ class Entries:
     INDEX = np.dtype([("end", "<i8"), ("digest", "<u8", (2,))])
 
     def __init__(self, artefacts: Artefacts, total: int) -> None:
-        self._blobs = []
-        starts, ends, digests = [], [], []
-        for number, first, last in blocks(total, self.BLOCK):
-            index = artefacts.array("entry", f"{number:05}.npy")
-            if index.shape != (last - first,):
-                raise JobError(
-                    f"entry block {number} has {index.shape[0]} entries, not {last - first}"
-                )
-            self._blobs.append(artefacts.bytes("entry", f"{number:05}.html"))
-            ends.append(index["end"])
-            starts.append(np.concatenate([[0], index["end"][:-1]]))
-            digests.append(index["digest"])
-        self._starts: list[int] = np.concatenate(starts).tolist()
-        self._ends: list[int] = np.concatenate(ends).tolist()
-        self._digests = np.concatenate(digests)
+        self._artefacts = artefacts
+        self._blocks: dict[int, list[memoryview]] = {}
+        indices = [
+            self._index(number, last - first) for number, first, last in blocks(total, self.BLOCK)
+        ]
+        self._digests = np.concatenate([index["digest"] for index in indices])
 
-    def chunks(self, positions: Iterable[int]) -> list[bytes]:
-        """The entries of the documents at `positions`, as UTF-8 HTML."""
-        starts, ends, blobs, size = self._starts, self._ends, self._blobs, self.BLOCK
-        return [blobs[p // size][starts[p] : ends[p]] for p in positions]
+    def chunks(self, positions: Iterable[int]) -> list[memoryview]:
+        """The entries of the documents at `positions`, as UTF-8 HTML, straight from the map."""
+        size, opened, chunks = self.BLOCK, self._blocks, []
+        for position in positions:
+            number = position // size
+            block = opened.get(number) or self._open(number)
+            chunks.append(block[position % size])
+        return chunks
 
     def digest(self, positions: Sequence[int] | Array) -> str:
         """Digest of these entries in this order."""
-        return fingerprint(self._digests[np.asarray(positions, dtype=np.int64)].tobytes().hex())
+        return digest_bytes(self._digests[np.asarray(positions, dtype=np.int64)].tobytes())
+
+    def _open(self, number: int) -> list[memoryview]:
+        """A view of every entry of a block; the views cost memory, the entries do not."""
+        blob = memoryview(self._artefacts.bytes("entry", f"{number:05}.html"))
+        ends: list[int] = self._index(number)["end"].tolist()
+        views = [blob[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+        self._blocks[number] = views
+        return views
+
+    def _index(self, number: int, expected: int | None = None) -> Array:
+        index = self._artefacts.array("entry", f"{number:05}.npy")
+        if expected is not None and index.shape != (expected,):
+            raise JobError(
+                f"entry block {number} has {index.shape[0]} entries, not {expected}",
+                remedy="ledger retry --all --kind entry, then ledger spawn",
+            )
+        return index

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.catalogue import Documents
 from ledger.digest import fingerprint
 from ledger.failures import JobError
-from ledger.jobs import Output
+from ledger.jobs import Chunk, Output
 from ledger.templates import Templates
 from worker.artefacts import Artefacts, Entries
 
@@ -100,10 +100,10 @@ class Context:
         """
         from markupsafe import Markup
 
-        def body() -> Iterable[bytes]:
+        def body() -> Iterable[Chunk]:
             shown = dict(values, entries=Markup(ENTRIES_MARK))  # noqa: S704  our own constant
             if own is not None:
-                entry = self.entries.chunks([own])[0].decode("utf-8")
+                entry = str(self.entries.chunks([own])[0], "utf-8")
                 shown["entry"] = Markup(entry)  # noqa: S704  made by the kind `entry`, escaped there
             text = self.templates.render(template, root="../../", **shown)
             parts = text.split(ENTRIES_MARK)

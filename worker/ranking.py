@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.corpus.placed import Placed
+    from ledger.db import Row
     from ledger.jobs import Job, Output
     from ledger.planner import Plan
     from worker.context import Context
@@ -63,19 +64,19 @@ def ranking_pages(
 
 def _about(context: Context, kind: str, document: Placed) -> dict[str, Any]:
     """What all pages of one ranking say of their document."""
+    around = context.documents.neighbours(document.chronology)
     return {
         "document": view(context, document),
-        "older": _neighbour(context, kind, document.chronology - 1),
-        "newer": _neighbour(context, kind, document.chronology + 1),
+        "older": _neighbour(kind, around.get(document.chronology - 1)),
+        "newer": _neighbour(kind, around.get(document.chronology + 1)),
         "other": link(ranking_page(OTHER[kind], document.slug)),
     }
 
 
-def _neighbour(context: Context, kind: str, chronology: int) -> dict[str, str] | None:
-    document = context.documents.in_time(chronology)
+def _neighbour(kind: str, document: Row | None) -> dict[str, str] | None:
     if document is None:
         return None
-    return {"label": document.label, "href": link(ranking_page(kind, document.slug))}
+    return {"label": document["label"], "href": link(ranking_page(kind, document["slug"]))}
 
 
 def _page_link(kind: str, document: Placed, page: int, pages: int) -> str | None:

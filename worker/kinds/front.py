@@ -95,7 +95,7 @@ def _home(job: Job, context: Context, root: str) -> dict[str, Any]:
     themes = list(context.settings.themes)
     counts = np.bincount(theme_of, minlength=len(themes)).tolist()
     examples = context.documents.through_time(0, total)[:: max(1, total // EXAMPLES)][:EXAMPLES]
-    first, last = context.documents.in_time(0), context.documents.in_time(dated - 1)
+    days = [(row["date"] or "")[:10] for row in context.documents.through_time(0, dated)]
     hrefs = {
         "Similar": link(ranking_page("similar", examples[0]["slug"]), root),
         "Different": link(ranking_page("different", examples[0]["slug"]), root),
@@ -109,8 +109,8 @@ def _home(job: Job, context: Context, root: str) -> dict[str, Any]:
             {"name": name, "count": count, "href": link(documents_page(name, 1), root)}
             for name, count in job.payload["categories"].items()
         ],
-        "from_day": first.day if first and dated else "",
-        "to_day": last.day if last and dated else "",
+        "from_day": days[0] if days else "",
+        "to_day": days[-1] if days else "",
         "ways": [{"name": name, "href": hrefs[name], "text": text} for name, text in WAYS],
         "themes": [
             {"name": name, "index": index % PALETTE, "count": counts[index]}

@@ -55,8 +55,7 @@ def gram_rows(artefacts: Artefacts) -> Callable[[int], npt.NDArray[np.int32]]:
         number = index // BLOCK
         block = opened.get(number)
         if block is None:
-            # a plain view of the map: np.memmap's own indexing costs ten times as much
-            block = opened[number] = np.asarray(artefacts.block("gram", number))
+            block = opened[number] = artefacts.block("gram", number)
         view: npt.NDArray[np.int32] = block[index % BLOCK]
         return view
 
