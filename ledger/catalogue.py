@@ -53,11 +53,8 @@ class Documents:
 
     def get(self, identity: str) -> Placed | None:
         """The document of that identity."""
-        return self._one("document", identity=identity)
-
-    def at(self, position: int) -> Placed | None:
-        """The document at that place in the corpus."""
-        return self._one("document_at", position=position)
+        rows = self._database.rows("document", identity=identity)
+        return Placed.from_row(dict(rows[0])) if rows else None
 
     def neighbours(self, chronology: int) -> dict[int, Row]:
         """(chronology, label, slug) of the documents just before and after a place in time."""
@@ -82,10 +79,6 @@ class Documents:
     def identities(self) -> list[tuple[str, str]]:
         """(identity, text digest) of all documents, in corpus order."""
         return [(row[0], row[1]) for row in self._database.rows("identities")]
-
-    def _one(self, query: str, **values: Any) -> Placed | None:
-        rows = self._database.rows(query, **values)
-        return Placed.from_row(dict(rows[0])) if rows else None
 
 
 def read_facts(database: Database) -> dict[str, Any]:

@@ -231,9 +231,6 @@ VALUES (:identity, :position, :chronology, :category, :id, :slug, :label, :title
 -- name: document
 SELECT * FROM documents WHERE identity = :identity;
 
--- name: document_at
-SELECT * FROM documents WHERE position = :position;
-
 -- name: neighbours_in_time
 SELECT chronology, label, slug FROM documents WHERE chronology IN (:chronology - 1, :chronology + 1);
 
