@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,8 @@ def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ledger")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Plan any number of pages, build them with N worker processes, kill anything at any moment.
 
     \b
@@ -57,6 +59,8 @@ def main() -> None:
     Exit codes: 0 all done, 1 jobs failed, 2 usage or configuration, 3 work left that others
     hold, 4 budget exhausted, 130 interrupted.
     """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False
 
 
 @main.command()

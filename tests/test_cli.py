@@ -58,3 +58,12 @@ def test_no_colour_when_piped(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert "\x1b" not in CliRunner().invoke(main, ["status"]).output
+
+
+def test_no_color_is_obeyed(tmp_path, monkeypatch):
+    """NO_COLOR switches colours off on a terminal too."""
+    monkeypatch.chdir(tmp_path)
+    assert "\x1b" in CliRunner().invoke(main, ["status"], color=True).output
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert "\x1b" not in CliRunner().invoke(main, ["status"], color=True).output
