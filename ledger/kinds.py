@@ -81,6 +81,11 @@ def kinds_of_site(site: str) -> dict[str, Kind]:
     return {name: fitting[name] for name in sorted(fitting, key=lambda name: (order[name], name))}
 
 
+def kind_modules(site: str) -> dict[str, str]:
+    """The module of each kind that works for that kind of site."""
+    return {name: _entry_points()[name].module for name in kinds_of_site(site)}
+
+
 def kind_files() -> list[Path]:
     """The source files of all installed kinds, found without importing them."""
     specs = [find_spec(point.module) for _, point in sorted(_entry_points().items())]

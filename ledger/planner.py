@@ -13,7 +13,7 @@ from ledger.corpus.placed import Placed, place
 from ledger.corpus.words import Word, vocabulary
 from ledger.digest import fingerprint
 from ledger.failures import BadInputError, Problem
-from ledger.kinds import kind_files, kinds_of_site, phases
+from ledger.kinds import kind_files, kind_modules, kinds_of_site, phases
 from ledger.project import STATE_FOLDER
 from ledger.resources import resource
 from ledger.templates import Templates
@@ -87,6 +87,7 @@ class Plan:
             "per_page": self.per_page,
             "words": [(word.text, word.count, word.size) for word in self.words],
             "artefacts": self.artefacts,
+            "kinds": kind_modules(self.settings.site.kind),
             "settings": self.project.settings_text,
             "sources": source_stamps(self.project),
         }

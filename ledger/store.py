@@ -59,6 +59,8 @@ class KindCount:
 
 
 POLL_SECONDS = 0.02
+Taken = tuple[int, list["Row"]]
+"""A lease token and the claimed rows."""
 
 
 class Store(Database):
@@ -77,7 +79,8 @@ class Store(Database):
         if self._claimable_phase(run)[0] is None:  # a read first: the idle take no lock
             return None
         with self.immediate():
-            return self._claim(run, worker, limit, lease_seconds)
+            taken = self._claim(run, worker, limit, lease_seconds)
+        return _as_claim(taken)
 
     def settle(
         self,
@@ -101,7 +104,8 @@ class Store(Database):
             self._write_settlements(run, worker, token, settlements)
             self.run("release", token=token)
             self.run("close_lease", token=token)
-            return self._claim(run, worker, claim, lease_seconds) if claim else None
+            taken = self._claim(run, worker, claim, lease_seconds) if claim else None
+        return _as_claim(taken)
 
     def renew(self, token: int, lease_seconds: float) -> bool:
         """Extend a lease from now; False when it is no longer held."""
@@ -117,9 +121,13 @@ class Store(Database):
         due = self.value("next_due", phase=phase)
         return Outlook(over=False, wait=max(POLL_SECONDS, (due or 0.0) - self.now()))
 
-    def published(self, job: int) -> dict[str, Published]:
-        """The outputs that a job owns, by path, with what is known of each."""
-        return {row["path"]: Published(*row) for row in self.rows("outputs_of", job=job)}
+    def published(self, token: int) -> dict[int, dict[str, Published]]:
+        """What is known of the outputs of the jobs under a lease, by job and path."""
+        known: dict[int, dict[str, Published]] = {}
+        for job, *output in self.rows("outputs_under_lease", token=token):
+            published = Published(*output)
+            known.setdefault(job, {})[published.path] = published
+        return known
 
     def _claimable_phase(self, run: int) -> tuple[int | None, bool]:
         """(the phase whose jobs may be claimed or None, whether the run is over)."""
@@ -130,7 +138,7 @@ class Store(Database):
             return None, True
         return phase, False
 
-    def _claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
+    def _claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Taken | None:
         phase, _ = self._claimable_phase(run)
         if phase is None:
             return None
@@ -140,8 +148,7 @@ class Store(Database):
         if not rows:
             self.run("close_lease", token=token)
             return None
-        rows.sort(key=lambda row: (-row["priority"], row["id"]))  # RETURNING has no order
-        return Claim(token, tuple(_job(row) for row in rows))
+        return token, rows
 
     def _check_fence(self, token: int) -> None:
         if self.value("lease_is_live", token=token) is None:
@@ -154,17 +161,26 @@ class Store(Database):
         self, run: int, worker: int, token: int, settlements: Sequence[Settlement]
     ) -> None:
         at = clock.wall()
-        changed = self.run_many("settle", [_settle_row(item, token, at) for item in settlements])
-        if settlements and changed != len(settlements):
+        done = [item for item in settlements if item.state == "done"]
+        undone = [item for item in settlements if item.state != "done"]
+        changed = self._settle_done(token, done, at) if done else 0
+        for item in undone:
+            row = _undone_row(item, token, at)
+            changed += self.run("settle_undone", **row).rowcount
+        if changed != len(settlements):
             raise StaleLeaseError(f"lease {token} does not hold all of the jobs to settle")
         outputs = [_output_row(item.job, output) for item in settlements for output in item.outputs]
         if outputs:
             self.run_many("record_output", outputs)
-        for item in settlements:
+        for item in undone:
             if item.reason:
                 self._record_failure(run, worker, item.job, item.reason)
-            if item.state != "done":
-                self.run("stop_run_if_failed", run=run, job=item.job)
+            self.run("stop_run_if_failed", run=run, job=item.job)
+
+    def _settle_done(self, token: int, done: Sequence[Settlement], at: float) -> int:
+        seconds = sum(item.seconds for item in done) / len(done)
+        jobs = json.dumps([item.job for item in done])
+        return self.run("settle_done", token=token, jobs=jobs, seconds=seconds, at=at).rowcount
 
     def _record_failure(self, run: int, worker: int, job: int, reason: Reason) -> None:
         self.run(
@@ -335,19 +351,26 @@ class Store(Database):
         return rows[0] if rows else None
 
 
-def _job(row: Row) -> Job:
-    return Job(
-        id=row["id"],
-        kind=row["kind"],
-        key=row["key"],
-        fingerprint=row["fingerprint"],
-        payload=json.loads(row["payload"]),
-        attempt=row["attempts"] + 1,
-        max_attempts=row["max_attempts"],
-    )
+def _as_claim(taken: Taken | None) -> Claim | None:
+    """Rows as jobs; made after the transaction, so that nobody waits for it."""
+    if taken is None:
+        return None
+    token, rows = taken
+    rows.sort(key=_claim_order)  # RETURNING has no order
+    return Claim(token, tuple(_job(*row) for row in rows))
 
 
-def _settle_row(item: Settlement, token: int, at: float) -> dict[str, Any]:
+def _claim_order(row: Row) -> tuple[int, int]:
+    return -row[7], row[0]
+
+
+def _job(job: int, kind: str, key: str, fingerprint: str, payload: str, *counts: int) -> Job:
+    attempts, max_attempts, _ = counts
+    facts = json.loads(payload) if payload != "{}" else {}
+    return Job(job, kind, key, fingerprint, facts, attempts + 1, max_attempts)
+
+
+def _undone_row(item: Settlement, token: int, at: float) -> dict[str, Any]:
     return {
         "state": item.state, "seconds": item.seconds, "at": at, "not_before": item.not_before,
         "job": item.job, "token": token,

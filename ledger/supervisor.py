@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING
 from ledger import slots, tidy
 from ledger.failures import Exit, HeldError, LedgerError, Reason
 from ledger.locks import is_locked, lock
+from ledger.logs import run_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
+
+    from structlog.typing import FilteringBoundLogger
 
     from ledger.project import Project
     from ledger.store import Store
@@ -72,6 +75,7 @@ class Supervisor:
     _dead: list[int] = field(default_factory=list)
     _vacant: list[int] = field(default_factory=list)
     _suspects: set[int] = field(default_factory=set)
+    _log: FilteringBoundLogger | None = None
 
     def supervise(self) -> Exit:
         """Build until everything is done, something failed, or somebody says stop."""
@@ -88,6 +92,7 @@ class Supervisor:
             if self._dead:
                 tidy.remove_temporary_files(self.project, _open(self.store))
             self.store.end_run(self.run, outcome)
+            self.log.info("run ended", outcome=outcome)
         return code
 
     def _build(self) -> None:
@@ -123,6 +128,13 @@ class Supervisor:
             return Exit.FAILED
         return Exit.HELD if any(count.pending or count.running for count in counts) else Exit.DONE
 
+    @property
+    def log(self) -> FilteringBoundLogger:
+        """The log of the run; opened after the first worker was called, to call it sooner."""
+        if self._log is None:
+            self._log = run_log(self.project.state, self.run)
+        return self._log
+
     # -- children -----------------------------------------------------------------------
 
     def _start(self, number: int) -> Child:
@@ -131,8 +143,7 @@ class Supervisor:
         command = [
             # -P: a json.py in the project's folder is not Python's
             sys.executable, "-P", "-m", "worker", str(self.project.root),
-            "--run", str(self.run), "--number", str(number),
-            "--cool-down", str(self.orders.cool_down),
+            str(self.run), str(number), str(self.orders.cool_down),
         ]  # fmt: skip
         with errors.open("ab") as stream:
             process = subprocess.Popen(
@@ -145,6 +156,7 @@ class Supervisor:
             )
         if self.orders.nice:
             os.setpriority(os.PRIO_PROCESS, process.pid, self.orders.nice)
+        self.log.info("worker called", worker=number, pid=process.pid)
         return Child(number, process, errors)
 
     def _collect(self) -> None:
@@ -176,6 +188,7 @@ class Supervisor:
     def _bury(self, child: Child, worker: int | None) -> None:
         """A worker died: take back what it held, charge the job it was at, start another."""
         self.deaths += not self.interrupted
+        self.log.warning("worker died", worker=child.number, code=child.process.returncode)
         at_work = slots.in_hand(self._slots, worker) if worker is not None else None
         cause = _cause(child.process.returncode)
         if worker is not None:
@@ -212,7 +225,9 @@ class Supervisor:
             remedy="find out what the job waits for; a longer [workers] lease_seconds helps "
             "where a single step takes long",
         )
-        self.store.reap_expired(self.run, suspects, job_of, reason)
+        hung = self.store.reap_expired(self.run, suspects, job_of, reason)
+        if hung:
+            self.log.warning("leases reaped", workers=hung)
 
     @property
     def _slots(self) -> Path:

@@ -75,7 +75,7 @@ CREATE TABLE jobs (
     max_attempts INTEGER NOT NULL,
     not_before   REAL NOT NULL DEFAULT 0,
     lease        INTEGER REFERENCES leases (token),
-    seconds      REAL,
+    seconds      REAL,  -- of the last attempt; jobs settled together share their mean
     settled_at   REAL,
     -- what the counters tell apart: a job that is claimed is still open
     class        TEXT NOT NULL GENERATED ALWAYS AS

@@ -9,8 +9,6 @@ from ledger.catalogue import Documents
 from ledger.digest import fingerprint
 from ledger.failures import JobError
 from ledger.jobs import Chunk, Output
-from ledger.templates import Templates
-from worker.artefacts import Artefacts, Entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,11 +17,12 @@ if TYPE_CHECKING:
     from ledger.corpus.placed import Placed
     from ledger.db import Database
     from ledger.project import Project
+    from ledger.templates import Templates
     from ledger.vectors.embedders import Embedder
+    from worker.artefacts import Artefacts, Entries
 
-# Stands where the entries go while the page around them is rendered. U+E000 is a private
-# use character that no shipped template has; a document that has it is no harm, since
-# listing pages take documents' text only through other templates' escaped output.
+# Stands where the entries go while the page around them is rendered: private use characters
+# that no text has. A title that had them would fail its page, loudly.
 ENTRIES_MARK = "\ue000entries\ue000"
 
 
@@ -35,16 +34,26 @@ class Context:
         self.settings = project.settings
         self.facts = facts
         self.documents = Documents(database)
-        self.artefacts = Artefacts(project.root, facts["artefacts"])
+
+    @cached_property
+    def artefacts(self) -> Artefacts:
+        """What the kinds before this one made."""
+        from worker.artefacts import Artefacts
+
+        return Artefacts(self.project.root, self.facts["artefacts"])
 
     @cached_property
     def templates(self) -> Templates:
         """The project's templates."""
+        from ledger.templates import Templates
+
         return Templates(self.project)
 
     @cached_property
     def entries(self) -> Entries:
         """The rendered entries of all documents."""
+        from worker.artefacts import Entries
+
         return Entries(self.artefacts, self.facts["documents"])
 
     @cached_property

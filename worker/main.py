@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from ledger.catalogue import read_facts
 from ledger.failures import JobError, TransientJobError
 from ledger.jobs import Settlement
-from ledger.kinds import load_kind
+from ledger.logs import WorkerLog
 from ledger.project import STATE_FOLDER, Project, parse_project
 from ledger.slots import Slot
 from ledger.store import StaleLeaseError, Store
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.jobs import Claim, Job, Published
+    from ledger.kinds import Kind
 
 # A crash repeats at most what was not settled, so pure jobs settle together for as long as
 # that is little; claims cost nothing in a crash, so a batch is what fits into that time.
@@ -46,12 +47,14 @@ class Worker:
         self.keep_going = bool(self.store.last_run()["keep_going"])  # type: ignore[index]
         self.id = self.store.start_worker(run, number, os.getpid())
         self.slot = Slot(project.state / "workers", self.id)
-        self.log = _open_log(project, run, worker=number)
+        self.log = WorkerLog(project.state, run, worker=number)
         self.draining = threading.Event()
         self.heart = Heart(project, self.lease_seconds)
         output = self.project.settings.site.output
         self.publisher = Publisher(project.root, (output, STATE_FOLDER), self.id)
-        self.context = Context(self.project, read_facts(self.store), self.store)
+        facts = read_facts(self.store)
+        self.kinds = PlannedKinds(facts["kinds"])
+        self.context = Context(self.project, facts, self.store)
 
     @property
     def lease_seconds(self) -> float:
@@ -86,16 +89,17 @@ class Worker:
         """
         self.heart.beat_for(claim.token)
         started = time.perf_counter()
+        known = self.store.published(claim.token)
         finished: list[Settlement] = []
         elapsed, stop = 0.0, False
         for job in claim.jobs:
             stop = self.draining.is_set() or self.heart.lost == claim.token
             if stop:
                 break
-            finished.append(self._do(job))
+            finished.append(self._do(job, known.get(job.id, {})))
             elapsed = time.perf_counter() - started
             stop = finished[-1].state == "failed" and not self.keep_going
-            if stop or load_kind(job.kind).effects or elapsed > SETTLE_SECONDS:
+            if stop or self.kinds[job.kind].effects or elapsed > SETTLE_SECONDS:
                 break
         self.batch = self._next_batch(len(finished), elapsed)
         self.heart.rest()
@@ -132,12 +136,12 @@ class Worker:
             self.log.info("settled", token=claim.token, job=done if len(done) > 1 else done[0])
         return after
 
-    def _do(self, job: Job) -> Settlement:
+    def _do(self, job: Job, owned: dict[str, Published]) -> Settlement:
         """Run one job and publish what it makes."""
         self.slot.enter(job)
         started = time.perf_counter()
         try:
-            outputs = self._publish(job)
+            outputs = self._publish(job, owned)
         except Exception as error:  # noqa: BLE001  whatever a job raises is that job's failure
             return self._failed(job, error, time.perf_counter() - started)
         else:
@@ -145,10 +149,9 @@ class Worker:
         finally:
             self.slot.leave()
 
-    def _publish(self, job: Job) -> tuple[Published, ...]:
-        owned = self.store.published(job.id)
+    def _publish(self, job: Job, owned: dict[str, Published]) -> tuple[Published, ...]:
         made = []
-        for output in load_kind(job.kind).run(job, self.context):
+        for output in self.kinds[job.kind].run(job, self.context):
             if output.path not in owned:
                 raise JobError(
                     f"{job.name} made {output.path}, which is not among its planned outputs",
@@ -166,9 +169,7 @@ class Worker:
     def _failed(self, job: Job, error: Exception, seconds: float) -> Settlement:
         reason = reason_for(job, error)
         again = isinstance(error, TransientJobError) and job.attempt < job.max_attempts
-        self.log.error(
-            "job failed", job=job.name, attempt=job.attempt, what=reason.what, exc_info=error
-        )
+        self.log.error("job failed", job=job.name, attempt=job.attempt, error=error)
         if not again:
             return Settlement(job.id, "failed", seconds, reason=reason)
         delay = BACKOFF_SECONDS * 2 ** (job.attempt - 1)
@@ -176,6 +177,22 @@ class Worker:
         return Settlement(
             job.id, "pending", seconds, reason=reason, not_before=self.store.now() + after
         )
+
+
+class PlannedKinds(dict[str, "Kind"]):
+    """The kinds by name, each imported when its first job comes.
+
+    From the modules that the plan noted: to look for entry points in all that is installed
+    would cost every worker a tenth of its start.
+    """
+
+    def __init__(self, modules: dict[str, str]) -> None:
+        super().__init__()
+        self._modules = modules
+
+    def __missing__(self, name: str) -> Kind:
+        kind = self[name] = cast("Kind", import_module(self._modules[name]))
+        return kind
 
 
 class Heart:
@@ -216,12 +233,6 @@ def _as_planned(project: Project, store: Store) -> Project:
     return parse_project(project.root, read_facts(store)["settings"])
 
 
-def _open_log(project: Project, run: int, **bound: Any) -> Any:
-    from ledger.logs import open_log
-
-    return open_log(project.state, run, **bound)
-
-
 def _drain_on_signals(worker: Worker) -> None:
     """SIGTERM: finish the job in hand. Ctrl+C: the same; a second one stops at once."""
     interrupts = 0
@@ -251,17 +262,11 @@ def _drain_with_coordinator(worker: Worker) -> None:
     threading.Thread(target=watch, daemon=True, name="lifeline").start()
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of `python -m worker`."""
-    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
-    parser.add_argument("root", type=Path, help="the project's folder")
-    parser.add_argument("--run", type=int, required=True, help="the run to work for")
-    parser.add_argument("--number", type=int, required=True, help="1, 2, 3 … within the run")
-    parser.add_argument("--cool-down", type=float, default=0.0, help="seconds between batches")
-    options = parser.parse_args(arguments)
-    project = parse_project(options.root, "")
-    worker = Worker(project, options.run, options.number, options.cool_down)
+def main() -> None:
+    """Entry point of `python -m worker ROOT RUN NUMBER COOL_DOWN`, as the coordinator calls it."""
+    root, run, number, cool_down = sys.argv[1:]
+    project = parse_project(Path(root), "")
+    worker = Worker(project, int(run), int(number), float(cool_down))
     _drain_on_signals(worker)
     _drain_with_coordinator(worker)
     worker.work()
-    sys.exit(0)

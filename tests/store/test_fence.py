@@ -72,8 +72,9 @@ class TestSettle:
         made = Published("site/a", 3, "d", "i")
 
         ledger.settle(ledger.claim(), outputs=(made,))
+        ledger.store.retry(failed_only=False, key="a")
 
-        assert {"site/a": made} == ledger.store.published(1)
+        assert {1: {"site/a": made}} == ledger.store.published(ledger.claim().token)
 
     @pytest.mark.parametrize("path", ["site/b", "site/nobody"])
     def test_another_jobs_output_is_not_touched(self, ledger: Ledger, path: str) -> None:
