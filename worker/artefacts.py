@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from ledger.planner import Existing
+
     Array = npt.NDArray[Any]
 
 
@@ -34,6 +36,19 @@ def blocks(total: int, size: int) -> Iterator[tuple[int, int, int]]:
     """(number, first, last) of the blocks of `size` that `total` rows fall into."""
     for number, first in enumerate(range(0, total, size)):
         yield number, first, min(first + size, total)
+
+
+def stored_depth(existing: Existing, space: str, wanted: int) -> int:
+    """How deep to rank: as deep as is stored for that space, if it is deep enough, else as wanted.
+
+    So asking for less depth slices what there is, and asking for more ranks anew.
+    """
+    depths: set[int] = {
+        payload["depth"]
+        for payload, state in existing.values()
+        if state == "done" and payload.get("space") == space
+    }
+    return max([wanted, *depths])
 
 
 def array_bytes(array: Array) -> bytes:

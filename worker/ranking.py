@@ -25,7 +25,7 @@ OTHER = {"similar": "different", "different": "similar"}
 def plan_rankings(plan: Plan, kind: str, ranking: str) -> Iterator[Planned]:
     """A job for every document; it owns all pages of the document's ranking."""
     mark = fingerprint(
-        VERSION, plan.artefacts[ranking], plan.artefacts["entry"], plan.per_page,
+        VERSION, plan.artefacts[ranking], plan.artefacts["entry"], plan.depth, plan.per_page,
         plan.templates.digest(f"{kind}.html"),
     )  # fmt: skip
     output = plan.settings.site.output
@@ -41,7 +41,7 @@ def ranking_pages(
     """The pages of one document's ranking; `block` is how many documents a stored block ranks."""
     document = context.document(job.key)
     rows = context.artefacts.block(ranking, document.position // block)
-    ranked: list[int] = rows[document.position % block].tolist()
+    ranked: list[int] = rows[document.position % block][: context.facts["depth"]].tolist()
     per_page = context.facts["per_page"]
     pages = page_count(len(ranked), per_page)
     about = _about(context, kind, document)

@@ -220,6 +220,27 @@ def test_depth_all_and_small_pages(new_site):
     assert text.count(b'href="../../different/letters/2.html"') >= 1
 
 
+def test_less_depth_slices_and_more_ranks_anew(new_site):
+    """Rankings are stored as deep as they were asked for; the pages are those of a fresh build."""
+    site = new_site(20, "[pages]\ndepth = 12\n")
+    site.run("spawn", 2)
+
+    def build(depth: int) -> int:
+        settings = (site.root / "ledger.toml").read_text().rpartition("depth")[0]
+        (site.root / "ledger.toml").write_text(f"{settings}depth = {depth}\n")
+        site.run("init")
+        with site.store() as store:
+            ranked = {count.kind: count.pending for count in store.counts()}["rank-different"]
+        site.run("spawn", 2)
+        return ranked
+
+    assert build(5) == 0
+    fresh = new_site(20, "[pages]\ndepth = 5\n")
+    fresh.run("spawn", 2)
+    assert site.tree() == fresh.tree()
+    assert build(15) > 0
+
+
 def test_one_document_is_a_site(new_site):
     """A corpus of one has nothing to compare and still builds every page."""
     site = new_site(1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ledger.digest import fingerprint
 from ledger.jobs import Output, Planned
-from worker.artefacts import array_bytes, artefact_path, blocks
+from worker.artefacts import array_bytes, artefact_path, blocks, stored_depth
 from worker.kinds.gram import gram_rows
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ BLOCK = 64
 
 def plan(plan: Plan) -> Iterator[Planned]:
     """A job for every block of documents."""
-    mark = fingerprint(VERSION, plan.artefacts["gram"], plan.depth, BLOCK)
-    plan.artefacts["rank-different"] = mark
+    space = plan.artefacts["gram"]
+    depth = stored_depth(plan.existing("rank-different"), space, plan.depth)
+    mark = plan.artefacts["rank-different"] = fingerprint(VERSION, space, depth, BLOCK)
     for number, first, last in blocks(len(plan.documents), BLOCK):
         path = artefact_path("rank-different", mark, f"{number:05}.npy")
-        yield Planned(f"{number:05}", mark, (path,), {"first": first, "last": last}, position=first)
+        payload = {"first": first, "last": last, "depth": depth, "space": space}
+        yield Planned(f"{number:05}", mark, (path,), payload, position=first)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
@@ -40,7 +42,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
 
     def body() -> list[bytes]:
         row = gram_rows(context.artefacts)
-        depth = context.facts["depth"]
+        depth = job.payload["depth"]
         starts = range(job.payload["first"], job.payload["last"])
         return [array_bytes(np.stack([different(row, start, depth) for start in starts]))]
 

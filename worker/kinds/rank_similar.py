@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ledger.digest import fingerprint
 from ledger.jobs import Output, Planned
-from worker.artefacts import array_bytes, artefact_path, blocks
+from worker.artefacts import array_bytes, artefact_path, blocks, stored_depth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,11 +24,13 @@ BLOCK = 256
 
 def plan(plan: Plan) -> Iterator[Planned]:
     """A job for every block of documents."""
-    mark = fingerprint(VERSION, plan.artefacts["space"], plan.depth, BLOCK)
-    plan.artefacts["rank-similar"] = mark
+    space = plan.artefacts["space"]
+    depth = stored_depth(plan.existing("rank-similar"), space, plan.depth)
+    mark = plan.artefacts["rank-similar"] = fingerprint(VERSION, space, depth, BLOCK)
     for number, first, last in blocks(len(plan.documents), BLOCK):
         path = artefact_path("rank-similar", mark, f"{number:05}.npy")
-        yield Planned(f"{number:05}", mark, (path,), {"first": first, "last": last}, position=first)
+        payload = {"first": first, "last": last, "depth": depth, "space": space}
+        yield Planned(f"{number:05}", mark, (path,), payload, position=first)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
@@ -38,7 +40,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     def body() -> list[bytes]:
         vectors = context.artefacts.array("space", "vectors.npy")
         first, last = job.payload["first"], job.payload["last"]
-        return [array_bytes(similar(vectors, first, last, context.facts["depth"]))]
+        return [array_bytes(similar(vectors, first, last, job.payload["depth"]))]
 
     path = artefact_path("rank-similar", job.fingerprint, f"{job.key}.npy")
     yield Output(path, job.fingerprint, body)
