@@ -45,13 +45,13 @@ def build(
     with sole_coordinator(project), Store(project.ledger_path) as store:
         adopt(project, store)
         remove_leftovers(project, store)
-        warnings = check_before_spawn(project, store)
         lost = requeue_lost_outputs(project, store)
+        store.select(kinds=kinds, documents=limit)
+        warnings = check_before_spawn(project, store)
         if lost:
             warnings.append(f"{lost:,} done jobs had lost their files; they are built again")
         for warning in warnings:
             click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
-        store.select(kinds=kinds, documents=limit)
         view = make_view(quiet=quiet, as_json=as_json)
         supervisor = Supervisor(project, store, orders, view)
         try:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ledger.corpus.document import Document
     from ledger.project import Project
 
+MARKUP_BYTES = 450
+
 Existing = dict[str, tuple[dict[str, Any], str]]
 
 
@@ -33,7 +35,8 @@ class Plan:
 
     `existing(kind)` gives (payload, state) of the jobs that the ledger has, by key.
     `artefacts[kind]` is the fingerprint under which a kind that is needed by others stores
-    what it makes. `facts` are kept in the ledger for the workers; they must be JSON-able.
+    what it makes. `job_bytes[kind]` is how many bytes a job of the kind will about write, for
+    those that write much: `spawn` looks first whether the disk has room. `facts` are kept in the ledger for the workers; they must be JSON-able.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Plan:
         self.documents: list[Placed] = place(documents)
         self.existing = existing
         self.artefacts: dict[str, str] = {}
+        self.job_bytes: dict[str, int] = {}
         self.jobs: list[PlannedJob] = []
         self.words: list[Word] = vocabulary(documents, project.settings.words)
 
@@ -71,6 +75,12 @@ class Plan:
         """How many documents a page lists."""
         return limited(self.settings.pages.per_page, max(1, len(self.documents)))
 
+    @cached_property
+    def entry_bytes(self) -> int:
+        """About how many bytes a rendered entry has: the text and its markup, on average."""
+        texts = sum(len(document.content.encode("utf-8")) for document in self.documents)
+        return texts // max(1, len(self.documents)) + MARKUP_BYTES
+
     @property
     def dated(self) -> int:
         """How many documents have a date."""
@@ -87,6 +97,7 @@ class Plan:
             "per_page": self.per_page,
             "words": [(word.text, word.count, word.size) for word in self.words],
             "artefacts": self.artefacts,
+            "job_bytes": self.job_bytes,
             "kinds": kind_modules(self.settings.site.kind),
             "settings": self.project.settings_text,
             "sources": source_stamps(self.project),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from ledger.catalogue import read_facts
@@ -33,6 +34,7 @@ def check_before_spawn(project: Project, store: Store) -> list[str]:
         *_check_settings(project, facts.get("settings", "")),
         *Templates(project).check(PAGE_TEMPLATES),
         *_check_folder(project),
+        *_check_room(project, store, facts.get("job_bytes", {})),
         *_check_embedder(project, store),
     ]
     if problems:
@@ -59,6 +61,24 @@ def _check_folder(project: Project) -> list[Problem]:
     if not os.access(folder, os.W_OK):
         return [Problem(str(folder), "cannot be written to", "mend its permissions")]
     return []
+
+
+def _check_room(project: Project, store: Store, job_bytes: dict[str, int]) -> list[Problem]:
+    """Whether the disk has room for what waits, by the plan's estimate."""
+    if not job_bytes:
+        return []
+    waiting = store.waiting(job_bytes)
+    needed = sum(max(0, row["jobs"] * job_bytes[row["kind"]] - row["bytes"]) for row in waiting)
+    free = shutil.disk_usage(project.root).free
+    if needed <= free:
+        return []
+    return [
+        Problem(
+            str(project.root),
+            f"needs about {needed / 1e9:,.1f} GB more, and the disk has {free / 1e9:,.1f} GB free",
+            "make room, or lower [pages] depth in ledger.toml",
+        )
+    ]
 
 
 def _check_embedder(project: Project, store: Store) -> list[Problem]:

@@ -220,6 +220,13 @@ SELECT path FROM leftovers ORDER BY path;
 -- name: clear_leftovers
 DELETE FROM leftovers WHERE path = :path;
 
+-- name: waiting_jobs
+-- How many jobs of these kinds wait, and how many bytes the files have that they will replace.
+SELECT jobs.kind, count(DISTINCT jobs.id) AS jobs, coalesce(sum(outputs.bytes), 0) AS bytes
+FROM jobs LEFT JOIN outputs ON outputs.job = jobs.id
+WHERE jobs.state = 'pending' AND jobs.kind IN (SELECT value FROM json_each(:kinds))
+GROUP BY jobs.kind;
+
 -- name: finished_outputs
 SELECT outputs.path, outputs.bytes, outputs.job
 FROM outputs JOIN jobs ON jobs.id = outputs.job

@@ -345,6 +345,10 @@ class Store(Database):
         """The last failure of every failed job, in plan order."""
         return [Failure(*row) for row in self.rows("failures", limit=limit)]
 
+    def waiting(self, kinds: Iterable[str]) -> list[Row]:
+        """(kind, jobs, bytes): what waits of these kinds, and the bytes that it will replace."""
+        return self.rows("waiting_jobs", kinds=json.dumps(sorted(kinds)))
+
     def last_run(self) -> Row | None:
         """The latest run, if there was one."""
         rows = self.rows("last_run")

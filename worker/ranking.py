@@ -30,6 +30,7 @@ def plan_rankings(plan: Plan, kind: str, ranking: str) -> Iterator[Planned]:
     )  # fmt: skip
     output = plan.settings.site.output
     pages = range(1, page_count(plan.depth, plan.per_page) + 1)
+    plan.job_bytes[kind] = plan.depth * plan.entry_bytes
     for document in plan.documents:
         paths = tuple(f"{output}/{ranking_page(kind, document.slug, page)}" for page in pages)
         yield Planned(document.identity, mark, paths, position=document.position)

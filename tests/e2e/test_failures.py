@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from ledger.catalogue import read_facts
+
 POISON = """{% if document.identity == "letters/3" %}{{ POISON }}{% endif %}
 {%- extends "ranking.html" %}
 {% block kind %}Most similar{% endblock %}
@@ -160,3 +162,18 @@ def test_workers_that_cannot_start_end_the_run(new_site, monkeypatch):
 
     assert "workers cannot start" in report
     assert "no worker today" in report
+
+
+def test_a_plan_that_is_too_large_for_the_disk_is_refused(new_site):
+    """Before the first page, with both numbers."""
+    site = new_site(3)
+    with site.store() as store:
+        facts = read_facts(store) | {"job_bytes": {"similar": 10**18}}
+        store.connection.execute(
+            "UPDATE facts SET value = ? WHERE name = 'plan'", (json.dumps(facts),)
+        )
+
+    report = site.run("spawn", 1, expect=2)
+
+    assert "needs about 3,000,000,000.0 GB more" in report
+    assert site.status()["run"] is None

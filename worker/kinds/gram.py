@@ -29,6 +29,7 @@ BLOCK = 256
 def plan(plan: Plan) -> Iterator[Planned]:
     """A job for every block of rows."""
     mark = plan.artefacts["gram"] = fingerprint(VERSION, plan.artefacts["space"], BLOCK)
+    plan.job_bytes["gram"] = min(BLOCK, len(plan.documents)) * len(plan.documents) * 4
     for number, first, last in blocks(len(plan.documents), BLOCK):
         path = artefact_path("gram", mark, f"{number:05}.npy")
         yield Planned(f"{number:05}", mark, (path,), {"first": first, "last": last})
