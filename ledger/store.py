@@ -143,11 +143,14 @@ class Store(Database):
         if phase is None:
             return None
         now = self.now()
-        token = self.value("open_lease", worker=worker, expires=now + lease_seconds)
-        rows = self.rows("claim", token=token, phase=phase, now=now, limit=limit)
+        rows = self.rows("claimable", phase=phase, now=now, limit=limit)
         if not rows:
-            self.run("close_lease", token=token)
             return None
+        token: int = self.value("open_lease", worker=worker, expires=now + lease_seconds)
+        if len(rows) == 1:  # to set up a list for IN costs more than the update
+            self.run("take_one", token=token, job=rows[0][0])
+        else:
+            self.run("take_many", token=token, jobs=json.dumps([row[0] for row in rows]))
         return token, rows
 
     def _check_fence(self, token: int) -> None:
@@ -179,8 +182,11 @@ class Store(Database):
 
     def _settle_done(self, token: int, done: Sequence[Settlement], at: float) -> int:
         seconds = sum(item.seconds for item in done) / len(done)
+        if len(done) == 1:
+            one = self.run("settle_one", token=token, job=done[0].job, seconds=seconds, at=at)
+            return one.rowcount
         jobs = json.dumps([item.job for item in done])
-        return self.run("settle_done", token=token, jobs=jobs, seconds=seconds, at=at).rowcount
+        return self.run("settle_many", token=token, jobs=jobs, seconds=seconds, at=at).rowcount
 
     def _record_failure(self, run: int, worker: int, job: int, reason: Reason) -> None:
         self.run(
@@ -360,16 +366,11 @@ def _as_claim(taken: Taken | None) -> Claim | None:
     if taken is None:
         return None
     token, rows = taken
-    rows.sort(key=_claim_order)  # RETURNING has no order
     return Claim(token, tuple(_job(*row) for row in rows))
 
 
-def _claim_order(row: Row) -> tuple[int, int]:
-    return -row[7], row[0]
-
-
 def _job(job: int, kind: str, key: str, fingerprint: str, payload: str, *counts: int) -> Job:
-    attempts, max_attempts, _ = counts
+    attempts, max_attempts = counts
     facts = json.loads(payload) if payload != "{}" else {}
     return Job(job, kind, key, fingerprint, facts, attempts + 1, max_attempts)
 
