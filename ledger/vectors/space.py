@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ledger.digest import digest_bytes
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
+
+    from ledger.vectors.shards import Name
 
     Floats = npt.NDArray[np.float32]
 
 # A centred vector shorter than this is rounding error: the document is the average one.
 VANISHING = 1e-6
+CENTRE_SAMPLE = 512
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -24,18 +31,30 @@ def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return scaled
 
 
+def centre_sample(names: Sequence[Name]) -> npt.NDArray[np.intp]:
+    """Which documents the centre is the mean of: those with the lowest digests of their names.
+
+    A sample of CENTRE_SAMPLE removes the common direction as well as all of them do (of 7,797
+    texts 43 are in nobody's top 20 instead of 40; uncentred 288). And it stays the same when a
+    document comes or goes, unless that one is in it, so that all other rankings stay the same
+    too; the mean of all would move with every document, and reorder nearly every page.
+    """
+    digests = [digest_bytes("\n".join(name).encode("utf-8", "surrogatepass")) for name in names]
+    return np.sort(np.argsort(digests, kind="stable")[:CENTRE_SAMPLE])
+
+
 class Space:
-    """How raw embeddings (k, d) are made comparable, learnt from those of the documents.
+    """How raw embeddings (k, d) are made comparable, learnt from a sample of them.
 
     Text embeddings share a large common direction, so that a few documents are near to
-    everything (hubs). Subtracting the mean of the documents' unit vectors and scaling again
-    removes it. Words and themes go through the same map. A vector that vanishes, as that of
-    a corpus of one does, is zero: equally far from everything.
+    everything (hubs). Subtracting the mean of unit vectors and scaling again removes it.
+    Words and themes go through the same map. A vector that vanishes, as that of a corpus of
+    one does, is zero: equally far from everything.
     """
 
-    def __init__(self, documents: Floats, *, centre: bool) -> None:
-        width = documents.shape[1]
-        self.mean = unit(documents).mean(axis=0) if centre else np.zeros(width)
+    def __init__(self, sample: Floats, *, centre: bool) -> None:
+        width = sample.shape[1]
+        self.mean = unit(sample).mean(axis=0) if centre else np.zeros(width)
 
     def place(self, vectors: Floats) -> Floats:
         """(k, d) raw embeddings -> (k, d) float32 unit vectors, or zero."""

@@ -8,7 +8,7 @@ from vectors import reference
 
 from ledger.vectors import rank
 from ledger.vectors.rank import different, fixed_point, nearest, similar
-from ledger.vectors.space import Space, nearest_theme, unit
+from ledger.vectors.space import Space, centre_sample, nearest_theme, unit
 
 
 def points(count: int, width: int = 16, seed: int = 0) -> np.ndarray:
@@ -107,6 +107,20 @@ def test_centring_removes_the_common_direction():
 
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert np.linalg.norm(vectors.mean(axis=0)) < 0.2
+
+
+def test_the_centre_stays_when_a_document_comes():
+    """The sample is chosen by digests of names: one more seldom changes it, its place never."""
+    names = [(f"c/{n}", str(n)) for n in range(2000)]
+    before = {names[index] for index in centre_sample(names)}
+    changed = sum(
+        {(*names, new)[index] for index in centre_sample([*names, new])} != before
+        for new in [(f"d/{n}", "x") for n in range(20)]
+    )
+
+    assert len(before) == 512
+    assert changed <= 12
+    assert before == {names[::-1][index] for index in centre_sample(names[::-1])}
 
 
 def test_a_vanishing_vector_is_zero():

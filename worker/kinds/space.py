@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 needs = ("embed",)
 sites = ("poems",)
 effects = False
-VERSION = 1
+VERSION = 2
 NAMES = ("vectors.npy", "words.npy", "themes.npy")
 
 
@@ -44,7 +44,7 @@ def plan(plan: Plan) -> Iterator[Planned]:
 
 def run(job: Job, context: Context) -> Iterable[Output]:
     """Bring the vectors together by identity and digest, and make them comparable."""
-    from ledger.vectors.space import Space, nearest_theme
+    from ledger.vectors.space import Space, centre_sample, nearest_theme
 
     digests = job.payload["digests"]
     words = [word_identity(text) for text, _, _ in context.facts["words"]]
@@ -53,7 +53,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     documents = context.documents.identities()
     extra = [(identity, digests[identity]) for identity in [*words, *themes]]
     raw = collect(shards.glob("*.npz"), [*documents, *extra])
-    space = Space(raw[: len(documents)], centre=job.payload["centre"])
+    space = Space(raw[centre_sample(documents)], centre=job.payload["centre"])
     placed = space.place(raw)
     vectors, others = placed[: len(documents)], placed[len(documents) :]
     yield _output(job, "vectors.npy", vectors)
