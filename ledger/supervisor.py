@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledger import slots, tidy
+from ledger.bell import Bell
 from ledger.failures import Exit, HeldError, LedgerError, Reason
 from ledger.locks import is_locked, lock
 from ledger.logs import run_log
@@ -71,7 +71,7 @@ class Supervisor:
     stopping: bool = False
     deaths: int = 0
     _fruitless: int = 0
-    _wake: threading.Event = field(default_factory=threading.Event)
+    _bell: Bell = field(default_factory=Bell)
     _dead: list[int] = field(default_factory=list)
     _vacant: list[int] = field(default_factory=list)
     _suspects: set[int] = field(default_factory=set)
@@ -98,8 +98,7 @@ class Supervisor:
     def _build(self) -> None:
         last_reap = 0.0
         while self._fill_vacancies() or self.children:
-            self._wake.wait(TICK_SECONDS)
-            self._wake.clear()
+            self._bell.wait(TICK_SECONDS)
             self._collect()
             if time.monotonic() - last_reap > REAP_SECONDS:
                 self._reap_expired()
@@ -264,10 +263,10 @@ class Supervisor:
                     child.process.kill()
             self.interrupted = True
             self.drain()
-            self._wake.set()
+            self._bell.ring()
 
         def wake(_: int, __: FrameType | None) -> None:
-            self._wake.set()
+            self._bell.ring()
 
         handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGCHLD: wake}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ledger.bell import Bell
 from ledger.catalogue import read_facts
 from ledger.failures import JobError, TransientJobError
 from ledger.jobs import Settlement
@@ -48,7 +50,8 @@ class Worker:
         self.id = self.store.start_worker(run, number, os.getpid())
         self.slot = Slot(project.state / "workers", self.id)
         self.log = WorkerLog(project.state, run, worker=number)
-        self.draining = threading.Event()
+        self.draining = False
+        self.bell = Bell()
         self.heart = Heart(project, self.lease_seconds)
         output = self.project.settings.site.output
         self.publisher = Publisher(project.root, (output, STATE_FOLDER), self.id)
@@ -65,19 +68,25 @@ class Worker:
         """Claim and do jobs until the run is over or this worker is asked to leave."""
         self.log.info("worker started", pid=os.getpid())
         claim = self._claim()
-        while not self.draining.is_set():
+        while not self.draining:
             if claim is not None:
                 claim = self._do_batch(claim)
                 continue
             outlook = self.store.outlook(self.run)
             if outlook.over:
                 break
-            self.draining.wait(min(outlook.wait, 1.0))
+            self.bell.wait(min(outlook.wait, 1.0))
             claim = self._claim()
         if claim is not None:
-            self._settle(claim, [])
-        self.store.end_worker(self.id, "drained" if self.draining.is_set() else "finished")
-        self.log.info("worker left", drained=self.draining.is_set())
+            with suppress(StaleLeaseError):  # then there is nothing to give back
+                self._settle(claim, [])
+        self.store.end_worker(self.id, "drained" if self.draining else "finished")
+        self.log.info("worker left", drained=self.draining)
+
+    def drain(self) -> None:
+        """Leave after the job in hand; may be called from a signal handler or a thread."""
+        self.draining = True
+        self.bell.ring()
 
     def _claim(self) -> Claim | None:
         return self.store.claim(self.run, self.id, self.batch, self.lease_seconds)
@@ -91,17 +100,18 @@ class Worker:
         started = time.perf_counter()
         known = self.store.published(claim.token)
         finished: list[Settlement] = []
-        elapsed, stop = 0.0, False
+        elapsed, stop, alone = 0.0, False, False
         for job in claim.jobs:
-            stop = self.draining.is_set() or self.heart.lost == claim.token
+            stop = self.draining or self.heart.lost == claim.token
             if stop:
                 break
             finished.append(self._do(job, known.get(job.id, {})))
             elapsed = time.perf_counter() - started
             stop = finished[-1].state == "failed" and not self.keep_going
-            if stop or self.kinds[job.kind].effects or elapsed > SETTLE_SECONDS:
+            alone = self.kinds[job.kind].effects
+            if stop or alone or elapsed > SETTLE_SECONDS:
                 break
-        self.batch = self._next_batch(len(finished), elapsed)
+        self.batch = 1 if alone else self._next_batch(len(finished), elapsed)
         self.heart.rest()
         try:
             after = self._settle(claim, finished, proceed=not (stop or self.cool_down))
@@ -109,7 +119,7 @@ class Worker:
             self.log.warning("lease lost", token=claim.token, why=str(error))
             return None
         if self.cool_down:
-            self.draining.wait(self.cool_down)
+            self.bell.wait(self.cool_down)
         return after
 
     def _next_batch(self, jobs: int, seconds: float) -> int:
@@ -127,7 +137,7 @@ class Worker:
         """Write what came of the claim, give back what was not done, and go on if asked to."""
         after = self.store.settle(
             self.run, self.id, claim.token, settlements,
-            claim=self.batch if proceed and not self.draining.is_set() else 0,
+            claim=self.batch if proceed and not self.draining else 0,
             lease_seconds=self.lease_seconds,
         )  # fmt: skip
         names = {job.id: job.name for job in claim.jobs}
@@ -238,14 +248,14 @@ def _drain_on_signals(worker: Worker) -> None:
     interrupts = 0
 
     def terminate(*_: object) -> None:
-        worker.draining.set()
+        worker.drain()
 
     def interrupt(*_: object) -> None:
         nonlocal interrupts
         interrupts += 1
         if interrupts > 1:
             os._exit(130)
-        worker.draining.set()
+        worker.drain()
 
     signal.signal(signal.SIGTERM, terminate)
     signal.signal(signal.SIGINT, interrupt)
@@ -257,7 +267,7 @@ def _drain_with_coordinator(worker: Worker) -> None:
     def watch() -> None:
         while os.read(0, 64):
             pass
-        worker.draining.set()
+        worker.drain()
 
     threading.Thread(target=watch, daemon=True, name="lifeline").start()
 

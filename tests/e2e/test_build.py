@@ -323,6 +323,17 @@ def test_ctrl_c_finishes_what_is_in_hand(new_site):
     assert status["pending"] > 0
 
 
+def test_a_storm_of_signals_is_weathered(new_site):
+    """However many SIGCHLD reach the coordinator, it goes on."""
+    site = new_site()
+    process = site.start("spawn", 2, "--quiet")
+    while process.poll() is None:
+        os.kill(process.pid, signal.SIGCHLD)
+
+    assert process.returncode == 0
+    process.communicate()
+
+
 def test_workers_leave_when_their_coordinator_dies(new_site):
     """Workers whose coordinator is killed finish, give back what they hold, and end."""
     site = new_site()

@@ -1,0 +1,1 @@
+"""The performance targets, each measured in one run with its yardstick: `bin/bench`."""
