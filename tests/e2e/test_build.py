@@ -327,11 +327,14 @@ def test_a_storm_of_signals_is_weathered(new_site):
     """However many SIGCHLD reach the coordinator, it goes on."""
     site = new_site()
     process = site.start("spawn", 2, "--quiet")
-    while process.poll() is None:
-        os.kill(process.pid, signal.SIGCHLD)
+    until(lambda: site.done() > 0 or process.poll() is not None, "the first job")
+    for _ in range(5000):
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGCHLD)
 
-    assert process.returncode == 0
-    process.communicate()
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 0, err
 
 
 def test_workers_leave_when_their_coordinator_dies(new_site):
