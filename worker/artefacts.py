@@ -14,15 +14,16 @@ import numpy as np
 
 from ledger.digest import digest_bytes
 from ledger.failures import JobError
+from ledger.jobs import Output
 from ledger.project import STATE_FOLDER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
 
-    from ledger.planner import Existing
+    from ledger.jobs import Job
 
     Array = npt.NDArray[Any]
 
@@ -38,24 +39,16 @@ def blocks(total: int, size: int) -> Iterator[tuple[int, int, int]]:
         yield number, first, min(first + size, total)
 
 
-def stored_depth(existing: Existing, space: str, wanted: int) -> int:
-    """How deep to rank: as deep as is stored for that space, if it is deep enough, else as wanted.
-
-    So asking for less depth slices what there is, and asking for more ranks anew.
-    """
-    depths: set[int] = {
-        payload["depth"]
-        for payload, state in existing.values()
-        if state == "done" and payload.get("space") == space
-    }
-    return max([wanted, *depths])
-
-
 def array_bytes(array: Array) -> bytes:
     """An array as the bytes of a .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
+
+
+def block_output(kind: str, job: Job, body: Callable[[], Iterable[bytes]]) -> Output:
+    """The one file of a job that makes a block of `kind`; its key is the block's number."""
+    return Output(artefact_path(kind, job.fingerprint, f"{job.key}.npy"), job.fingerprint, body)
 
 
 class Artefacts:

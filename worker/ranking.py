@@ -1,4 +1,4 @@
-"""The pages of a ranking, for the kinds `similar` and `different`."""
+"""Rankings: their blocks, for the kinds that rank, and their pages, for those that show them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.digest import fingerprint
 from ledger.jobs import Planned
+from worker.artefacts import artefact_path, blocks
 from worker.kinds.entry import view
 from worker.places import link, page_count, ranking_page
 
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 
 VERSION = 1
 OTHER = {"similar": "different", "different": "similar"}
+
+
+def plan_blocks(plan: Plan, kind: str, over: str, version: int, block: int) -> Iterator[Planned]:
+    """A job of `kind` for every block of documents, ranked by what the kind `over` made.
+
+    As deep as is stored for the same `over` already, if that is deep enough: asking for less
+    depth slices what there is, and asking for more ranks anew.
+    """
+    space = plan.artefacts[over]
+    stored = [
+        payload["depth"]
+        for payload, state in plan.existing(kind).values()
+        if state == "done" and payload.get("space") == space
+    ]
+    depth = max([plan.depth, *stored])
+    mark = plan.artefacts[kind] = fingerprint(version, space, depth, block)
+    for number, first, last in blocks(len(plan.documents), block):
+        path = artefact_path(kind, mark, f"{number:05}.npy")
+        payload = {"first": first, "last": last, "depth": depth, "space": space}
+        yield Planned(f"{number:05}", mark, (path,), payload, position=first)
 
 
 def plan_rankings(plan: Plan, kind: str, ranking: str) -> Iterator[Planned]:

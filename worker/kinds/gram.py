@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ledger.digest import fingerprint
-from ledger.jobs import Output, Planned
-from worker.artefacts import Artefacts, array_bytes, artefact_path, blocks
+from ledger.jobs import Planned
+from worker.artefacts import Artefacts, array_bytes, artefact_path, block_output, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import numpy.typing as npt
 
-    from ledger.jobs import Job
+    from ledger.jobs import Job, Output
     from ledger.planner import Plan
     from worker.context import Context
 
@@ -45,7 +45,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
         vectors = context.artefacts.array("space", "vectors.npy")
         return [array_bytes(fixed_point(np.asarray(vectors[first:last]) @ vectors.T))]
 
-    yield Output(artefact_path("gram", job.fingerprint, f"{job.key}.npy"), job.fingerprint, body)
+    yield block_output("gram", job, body)
 
 
 def gram_rows(artefacts: Artefacts) -> Callable[[int], npt.NDArray[np.int32]]:

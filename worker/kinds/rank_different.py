@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.digest import fingerprint
-from ledger.jobs import Output, Planned
-from worker.artefacts import array_bytes, artefact_path, blocks, stored_depth
+from worker.artefacts import array_bytes, block_output
 from worker.kinds.gram import gram_rows
+from worker.ranking import plan_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ledger.jobs import Job
+    from ledger.jobs import Job, Output, Planned
     from ledger.planner import Plan
     from worker.context import Context
 
@@ -25,13 +24,7 @@ BLOCK = 64
 
 def plan(plan: Plan) -> Iterator[Planned]:
     """A job for every block of documents."""
-    space = plan.artefacts["gram"]
-    depth = stored_depth(plan.existing("rank-different"), space, plan.depth)
-    mark = plan.artefacts["rank-different"] = fingerprint(VERSION, space, depth, BLOCK)
-    for number, first, last in blocks(len(plan.documents), BLOCK):
-        path = artefact_path("rank-different", mark, f"{number:05}.npy")
-        payload = {"first": first, "last": last, "depth": depth, "space": space}
-        yield Planned(f"{number:05}", mark, (path,), payload, position=first)
+    return plan_blocks(plan, "rank-different", "gram", VERSION, BLOCK)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
@@ -46,5 +39,4 @@ def run(job: Job, context: Context) -> Iterable[Output]:
         starts = range(job.payload["first"], job.payload["last"])
         return [array_bytes(np.stack([different(row, start, depth) for start in starts]))]
 
-    path = artefact_path("rank-different", job.fingerprint, f"{job.key}.npy")
-    yield Output(path, job.fingerprint, body)
+    yield block_output("rank-different", job, body)
