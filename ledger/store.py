@@ -89,21 +89,24 @@ class Store(Database):
         token: int,
         settlements: Sequence[Settlement],
         *,
+        keep: bool = False,
         claim: int = 0,
         lease_seconds: float = 0.0,
     ) -> Claim | None:
         """Write what came of jobs held under `token`; with `claim`, take the next in the same breath.
 
-        What else the token holds is given back, with no attempt counted.
+        What else the token holds is given back, with no attempt counted; with `keep` it stays.
 
         Raises:
             StaleLeaseError: the token is not live; not one of the settlements was written.
         """
         with self.immediate():
-            self._check_fence(token)
-            self._write_settlements(run, worker, token, settlements)
-            self.run("release", token=token)
-            self.run("close_lease", token=token)
+            if settlements:
+                self._write_settlements(run, worker, token, settlements)
+            elif self.value("lease_is_live", token=token) is None:
+                raise _stale(token)
+            if not keep:
+                self._end_lease(token)
             taken = self._claim(run, worker, claim, lease_seconds) if claim else None
         return _as_claim(taken)
 
@@ -153,16 +156,16 @@ class Store(Database):
             self.run("take_many", token=token, jobs=json.dumps([row[0] for row in rows]))
         return token, rows
 
-    def _check_fence(self, token: int) -> None:
-        if self.value("lease_is_live", token=token) is None:
-            raise StaleLeaseError(
-                f"lease {token} is no longer held",
-                context="its jobs were given to another worker after it expired",
-            )
+    def _end_lease(self, token: int) -> None:
+        """Give back what a lease still holds, and close it."""
+        if self.run("close_lease", token=token).rowcount == 0:
+            self.run("release", token=token)
+            self.run("close_lease", token=token)
 
     def _write_settlements(
         self, run: int, worker: int, token: int, settlements: Sequence[Settlement]
     ) -> None:
+        """Each names job and token: whoever lost the lease finds none of its jobs under it."""
         at = clock.wall()
         done = [item for item in settlements if item.state == "done"]
         undone = [item for item in settlements if item.state != "done"]
@@ -171,7 +174,7 @@ class Store(Database):
             row = _undone_row(item, token, at)
             changed += self.run("settle_undone", **row).rowcount
         if changed != len(settlements):
-            raise StaleLeaseError(f"lease {token} does not hold all of the jobs to settle")
+            raise _stale(token)
         outputs = [_output_row(item.job, output) for item in settlements for output in item.outputs]
         if outputs:
             self.run_many("record_output", outputs)
@@ -246,8 +249,7 @@ class Store(Database):
         for _ in states:
             self._record_failure(run, worker, job_in_hand or 0, reason)
             self.run("stop_run_if_failed", run=run, job=job_in_hand)
-        self.run("release", token=token)
-        self.run("close_lease", token=token)
+        self._end_lease(token)
         return states
 
     # -- runs and workers -----------------------------------------------------------------
@@ -300,8 +302,7 @@ class Store(Database):
             return
         with self.immediate():
             for row in self.rows("expired_leases", now=float("inf")):
-                self.run("release", token=row["token"])
-                self.run("close_lease", token=row["token"])
+                self._end_lease(row["token"])
             self.run("restart_clocks")
             self.run("set_fact", name="boot", value=boot)
 
@@ -359,6 +360,13 @@ class Store(Database):
         """The latest run, if there was one."""
         rows = self.rows("last_run")
         return rows[0] if rows else None
+
+
+def _stale(token: int) -> StaleLeaseError:
+    return StaleLeaseError(
+        f"lease {token} is no longer held",
+        context="its jobs were given to another worker after it expired",
+    )
 
 
 def _as_claim(taken: Taken | None) -> Claim | None:

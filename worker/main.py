@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from ledger.kinds import Kind
 
 # A crash repeats at most what was not settled, so pure jobs settle together for as long as
-# that is little; claims cost nothing in a crash, so a batch is what fits into that time.
+# that is little, and jobs with effects one by one. Claims cost nothing in a crash, so a batch
+# is what fits into that time.
 SETTLE_SECONDS = 0.25
 MAX_BATCH = 256
 BACKOFF_SECONDS = 1.0
@@ -97,30 +98,36 @@ class Worker:
         Returns the next claim, taken in the transaction that settles this one.
         """
         self.heart.beat_for(claim.token)
-        started = time.perf_counter()
-        known = self.store.published(claim.token)
-        finished: list[Settlement] = []
-        elapsed, stop, alone = 0.0, False, False
-        for job in claim.jobs:
-            stop = self.draining or self.heart.lost == claim.token
-            if stop:
-                break
-            finished.append(self._do(job, known.get(job.id, {})))
-            elapsed = time.perf_counter() - started
-            stop = finished[-1].state == "failed" and not self.keep_going
-            alone = self.kinds[job.kind].effects
-            if stop or alone or elapsed > SETTLE_SECONDS:
-                break
-        self.batch = 1 if alone else self._next_batch(len(finished), elapsed)
-        self.heart.rest()
         try:
-            after = self._settle(claim, finished, proceed=not (stop or self.cool_down))
+            finished, stop = self._do_jobs(claim)
+            return self._settle(claim, finished, proceed=not (stop or self.cool_down))
         except StaleLeaseError as error:
             self.log.warning("lease lost", token=claim.token, why=str(error))
             return None
-        if self.cool_down:
-            self.bell.wait(self.cool_down)
-        return after
+        finally:
+            self.heart.rest()
+            if self.cool_down:
+                self.bell.wait(self.cool_down)
+
+    def _do_jobs(self, claim: Claim) -> tuple[list[Settlement], bool]:
+        """Do jobs until it is time to settle; returns what is to settle, and whether to stop."""
+        started = time.perf_counter()
+        known = self.store.published(claim.token)
+        finished: list[Settlement] = []
+        done, elapsed, stop = 0, 0.0, False
+        for done, job in enumerate(claim.jobs, start=1):
+            finished.append(self._do(job, known.get(job.id, {})))
+            elapsed = time.perf_counter() - started
+            stop = finished[-1].state == "failed" and not self.keep_going
+            stop = stop or self.draining or self.heart.lost == claim.token
+            if stop or elapsed > SETTLE_SECONDS:
+                break
+            if self.kinds[job.kind].effects and done < len(claim.jobs):
+                # that also shows that the lease, and so the next job, is still this worker's
+                self._settle(claim, finished, keep=True)
+                finished = []
+        self.batch = self._next_batch(done, elapsed)
+        return finished, stop
 
     def _next_batch(self, jobs: int, seconds: float) -> int:
         """As many as should fit into SETTLE_SECONDS, growing fourfold at most."""
@@ -132,11 +139,12 @@ class Worker:
         claim: Claim,
         settlements: Sequence[Settlement],
         *,
+        keep: bool = False,
         proceed: bool = False,
     ) -> Claim | None:
-        """Write what came of the claim, give back what was not done, and go on if asked to."""
+        """Write what came of the claim, give back or keep what was not done, go on if asked to."""
         after = self.store.settle(
-            self.run, self.id, claim.token, settlements,
+            self.run, self.id, claim.token, settlements, keep=keep,
             claim=self.batch if proceed and not self.draining else 0,
             lease_seconds=self.lease_seconds,
         )  # fmt: skip

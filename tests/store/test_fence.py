@@ -159,7 +159,7 @@ class TestStale:
         both = Claim(mine.token, mine.jobs + theirs.jobs)
         before = ledger.everything()
 
-        with pytest.raises(StaleLeaseError, match="does not hold all"):
+        with pytest.raises(StaleLeaseError, match="no longer held"):
             ledger.settle(both)
 
         assert before == ledger.everything()
