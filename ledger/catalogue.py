@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger.corpus.placed import Placed
+from ledger.points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -120,6 +121,8 @@ def replan(
         gone = [row["id"] for name, row in before.items() if name not in planned]
         database.run_many("drop_job", [{"id": job} for job in gone])
         database.run("set_fact", name="plan", value=json.dumps(facts, ensure_ascii=False))
+        reached(Point.PLAN_WRITTEN)
+    reached(Point.PLANNED)
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
 
 

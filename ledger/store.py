@@ -19,6 +19,7 @@ from ledger import clock
 from ledger.db import Database
 from ledger.failures import Failure, LedgerError, Reason
 from ledger.jobs import Claim, Job, Published
+from ledger.points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -80,6 +81,8 @@ class Store(Database):
             return None
         with self.immediate():
             taken = self._claim(run, worker, limit, lease_seconds)
+            reached(Point.CLAIM_WRITTEN)
+        reached(Point.CLAIMED)
         return _as_claim(taken)
 
     def settle(
@@ -108,6 +111,8 @@ class Store(Database):
             if not keep:
                 self._end_lease(token)
             taken = self._claim(run, worker, claim, lease_seconds) if claim else None
+            reached(Point.SETTLE_WRITTEN)
+        reached(Point.SETTLED)
         return _as_claim(taken)
 
     def renew(self, token: int, lease_seconds: float) -> bool:
@@ -250,6 +255,7 @@ class Store(Database):
             self._record_failure(run, worker, job_in_hand or 0, reason)
             self.run("stop_run_if_failed", run=run, job=job_in_hand)
         self._end_lease(token)
+        reached(Point.REAP_WRITTEN)
         return states
 
     # -- runs and workers -----------------------------------------------------------------

@@ -16,6 +16,7 @@ from ledger.bell import Bell
 from ledger.failures import Exit, HeldError, LedgerError, Reason
 from ledger.locks import is_locked, lock
 from ledger.logs import run_log
+from ledger.points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,6 +156,7 @@ class Supervisor:
             )
         if self.orders.nice:
             os.setpriority(os.PRIO_PROCESS, process.pid, self.orders.nice)
+        reached(Point.WORKER_CALLED)
         self.log.info("worker called", worker=number, pid=process.pid)
         return Child(number, process, errors)
 
@@ -188,6 +190,7 @@ class Supervisor:
         """A worker died: take back what it held, charge the job it was at, start another."""
         self.deaths += not self.interrupted
         self.log.warning("worker died", worker=child.number, code=child.process.returncode)
+        reached(Point.WORKER_DEAD)
         at_work = slots.in_hand(self._slots, worker) if worker is not None else None
         cause = _cause(child.process.returncode)
         if worker is not None:
@@ -195,6 +198,7 @@ class Supervisor:
             guilty = at_work is not None and at_work.job and not self.interrupted
             job = at_work.job if at_work is not None and guilty else None
             self.store.reap_worker(self.run, worker, job, _death(cause, child))
+            reached(Point.REAPED)
             self.store.end_worker(worker, cause)
             self._dead.append(worker)
             slots.remove(self._slots, worker)

@@ -17,6 +17,7 @@ from ledger.catalogue import read_facts
 from ledger.failures import JobError, TransientJobError
 from ledger.jobs import Settlement
 from ledger.logs import WorkerLog
+from ledger.points import Point, reached
 from ledger.project import STATE_FOLDER, Project, parse_project
 from ledger.slots import Slot
 from ledger.store import StaleLeaseError, Store
@@ -157,9 +158,11 @@ class Worker:
     def _do(self, job: Job, owned: dict[str, Published]) -> Settlement:
         """Run one job and publish what it makes."""
         self.slot.enter(job)
+        reached(Point.JOB_IN_HAND)
         started = time.perf_counter()
         try:
             outputs = self._publish(job, owned)
+            reached(Point.JOB_RAN)
         except Exception as error:  # noqa: BLE001  whatever a job raises is that job's failure
             return self._failed(job, error, time.perf_counter() - started)
         else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.digest import digest_bytes
 from ledger.failures import JobError
 from ledger.jobs import Published
+from ledger.points import Point, reached
 from ledger.tidy import TEMPORARY_SUFFIX
 
 if TYPE_CHECKING:
@@ -75,13 +76,16 @@ class Publisher:
         temporary = f"{folder}/.{self._writer}.{self._count}{TEMPORARY_SUFFIX}"
         try:
             file = os.open(temporary, _NEW, 0o644)
+            reached(Point.TEMP_OPENED)
             try:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(file, view) :]
             finally:
                 os.close(file)
+            reached(Point.TEMP_WRITTEN)
             os.replace(temporary, path)  # noqa: PTH105  str paths: this is the hot path
+            reached(Point.RENAMED)
         except OSError:
             if os.path.lexists(temporary):
                 os.unlink(temporary)  # noqa: PTH108
