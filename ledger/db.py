@@ -10,12 +10,14 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import struct
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ledger.failures import LedgerError
+from ledger.locks import is_locked
 from ledger.resources import resource
 
 if TYPE_CHECKING:
@@ -31,6 +33,17 @@ else:
 
 BUSY_SECONDS = 60.0
 Row = sqlite3.Row
+OperationalError = sqlite3.OperationalError
+
+
+class Holder(NamedTuple):
+    """Who is in a write transaction: the process, and its how manyeth this is."""
+
+    pid: int
+    passage: int
+
+
+_HOLDER = struct.Struct("<qq")
 
 
 def sqlite_version() -> str:
@@ -88,6 +101,7 @@ class Database:
                 remedy="move it away and run `ledger init`; pages that are there are not written again",
             ) from error
         self._turnstile = -1 if read_only else _open_turnstile(path)
+        self._pid, self._passed = os.getpid(), 0
         self._check_version(have)
 
     def __enter__(self) -> Self:
@@ -120,6 +134,8 @@ class Database:
         served got nothing.
         """
         fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+        self._passed += 1
+        os.pwrite(self._turnstile, _HOLDER.pack(self._pid, self._passed), 0)
         try:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
@@ -131,6 +147,14 @@ class Database:
                 raise
         finally:
             fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+
+    def writer(self) -> Holder | None:
+        """The process that is in a write transaction, if one is; takes no lock that counts."""
+        turnstile = _turnstile_path(self.path)
+        if not is_locked(turnstile):
+            return None
+        noted = turnstile.read_bytes()
+        return Holder(*_HOLDER.unpack(noted)) if len(noted) == _HOLDER.size else None
 
     def run(self, name: str, /, **values: Any) -> sqlite3.Cursor:
         """Execute the query of that name."""
@@ -216,4 +240,8 @@ def _open_reader(path: Path) -> sqlite3.Connection:
 
 
 def _open_turnstile(path: Path) -> int:
-    return os.open(path.with_name("turnstile"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    return os.open(_turnstile_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _turnstile_path(path: Path) -> Path:
+    return path.with_name("turnstile")

@@ -220,9 +220,13 @@ class Store(Database):
                 for state in self._reap(run, worker, token, job_in_hand, reason)
             ]
 
+    def expired_leases(self) -> dict[int, int]:
+        """The leases that have expired: token and worker."""
+        return {row["token"]: row["worker"] for row in self.rows("expired_leases", now=self.now())}
+
     def expired(self) -> set[int]:
         """The tokens of the leases that have expired."""
-        return {row["token"] for row in self.rows("expired_leases", now=self.now())}
+        return set(self.expired_leases())
 
     def reap_expired(
         self,

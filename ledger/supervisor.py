@@ -17,6 +17,7 @@ from ledger.failures import Exit, HeldError, LedgerError, Reason
 from ledger.locks import is_locked, lock
 from ledger.logs import run_log
 from ledger.points import Point, reached
+from ledger.warden import Warden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,6 +77,7 @@ class Supervisor:
     _dead: list[int] = field(default_factory=list)
     _vacant: list[int] = field(default_factory=list)
     _suspects: set[int] = field(default_factory=set)
+    _warden: Warden | None = None
     _log: FilteringBoundLogger | None = None
 
     def supervise(self) -> Exit:
@@ -83,8 +85,9 @@ class Supervisor:
         self.run = self.store.start_run(self.orders.workers, keep_going=self.orders.keep_going)
         self._vacant = list(range(1, self.orders.workers + 1))
         outcome = "crashed"
+        self._warden = Warden(self.project)
         try:
-            with self._signals():
+            with self._signals(), self._warden:
                 self._build()
             code = self._exit_code()
             outcome = code.name.lower()
@@ -197,7 +200,9 @@ class Supervisor:
             # a worker that we were told to stop at once says nothing against its job
             guilty = at_work is not None and at_work.job and not self.interrupted
             job = at_work.job if at_work is not None and guilty else None
-            self.store.reap_worker(self.run, worker, job, _death(cause, child))
+            evicted = self._warden is not None and worker in self._warden.evicted
+            reason = self._silence() if evicted else _death(cause, child)
+            self.store.reap_worker(self.run, worker, job, reason)
             reached(Point.REAPED)
             self.store.end_worker(worker, cause)
             self._dead.append(worker)
@@ -213,8 +218,12 @@ class Supervisor:
         self._vacant.append(child.number)
 
     def _reap_expired(self) -> None:
-        """Take back what hung or foreign workers hold beyond their lease, at the second look."""
+        """Take back what is held beyond its lease by workers of other coordinators.
+
+        At the second look, and not before the warden has ended a worker that was still there.
+        """
         suspects, self._suspects = self._suspects, self.store.expired()
+        suspects = {token for token in suspects if self._is_out_of_the_way(token)}
         if not suspects:
             return
 
@@ -222,15 +231,24 @@ class Supervisor:
             at_work = slots.in_hand(self._slots, worker)
             return at_work.job if at_work and at_work.job else None
 
-        reason = Reason(
-            "the worker gave no sign of life for longer than its lease",
+        silent = self.store.reap_expired(self.run, suspects, job_of, self._silence())
+        if silent:
+            self.log.warning("leases reaped", workers=silent)
+
+    def _is_out_of_the_way(self, token: int) -> bool:
+        worker = self.store.expired_leases().get(token)
+        if worker is None:
+            return False
+        unreachable = self._warden is not None and worker in self._warden.unreachable
+        return unreachable or not slots.is_alive(self._slots, worker)
+
+    def _silence(self) -> Reason:
+        return Reason(
+            "the worker gave no sign of life for longer than its lease, and was ended",
             context=f"lease of {self.project.settings.workers.lease_seconds:g} s",
             remedy="find out what the job waits for; a longer [workers] lease_seconds helps "
             "where a single step takes long",
         )
-        hung = self.store.reap_expired(self.run, suspects, job_of, reason)
-        if hung:
-            self.log.warning("leases reaped", workers=hung)
 
     @property
     def _slots(self) -> Path:

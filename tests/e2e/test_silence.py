@@ -1,0 +1,43 @@
+"""Workers that are stopped and give no sign of life: ended, and what they held done by others."""
+
+from __future__ import annotations
+
+import pytest
+
+STOP_ONCE = '''"""Stops the first process that gets to a point."""
+
+import os
+import signal
+from pathlib import Path
+
+from ledger.points import Point
+
+WHERE = Point[os.environ["STOP_AT"]]
+
+
+def reached(point):
+    if point is not WHERE:
+        return
+    try:
+        Path("stopped").touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGSTOP)
+'''
+LEASE = "[workers]\nlease_seconds = 1\n"
+
+
+@pytest.mark.parametrize("point", ["JOB_IN_HAND", "SETTLE_WRITTEN", "CLAIM_WRITTEN"])
+def test_a_stopped_worker_is_ended_and_its_work_done(new_site, monkeypatch, point):
+    """Within a transaction too, where it keeps all others from writing, the coordinator as well."""
+    site = new_site(6, LEASE)
+    (site.root / "stop_once.py").write_text(STOP_ONCE, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(site.root))
+    monkeypatch.setenv("LEDGER_CHAOS", "stop_once")
+    monkeypatch.setenv("STOP_AT", point)
+
+    site.run("spawn", 2)
+
+    assert (site.root / "stopped").exists()
+    status = site.status()
+    assert (status["pending"], status["failed"]) == (0, 0)
