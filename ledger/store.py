@@ -174,7 +174,7 @@ class Store(Database):
         at = clock.wall()
         done = [item for item in settlements if item.state == "done"]
         undone = [item for item in settlements if item.state != "done"]
-        changed = self._settle_done(token, done, at) if done else 0
+        changed = self._settle_done(run, token, done, at) if done else 0
         for item in undone:
             row = _undone_row(item, token, at)
             changed += self.run("settle_undone", **row).rowcount
@@ -188,13 +188,13 @@ class Store(Database):
                 self._record_failure(run, worker, item.job, item.reason)
             self.run("stop_run_if_failed", run=run, job=item.job)
 
-    def _settle_done(self, token: int, done: Sequence[Settlement], at: float) -> int:
-        seconds = sum(item.seconds for item in done) / len(done)
+    def _settle_done(self, run: int, token: int, done: Sequence[Settlement], at: float) -> int:
+        facts = {"run": run, "token": token, "at": at}
+        facts["seconds"] = sum(item.seconds for item in done) / len(done)
         if len(done) == 1:
-            one = self.run("settle_one", token=token, job=done[0].job, seconds=seconds, at=at)
-            return one.rowcount
+            return self.run("settle_one", job=done[0].job, **facts).rowcount
         jobs = json.dumps([item.job for item in done])
-        return self.run("settle_many", token=token, jobs=jobs, seconds=seconds, at=at).rowcount
+        return self.run("settle_many", jobs=jobs, **facts).rowcount
 
     def _record_failure(self, run: int, worker: int, job: int, reason: Reason) -> None:
         self.run(
@@ -269,7 +269,13 @@ class Store(Database):
         with self.immediate():
             self.run("end_abandoned_runs", at=clock.wall())
             return int(
-                self.value("start_run", at=clock.wall(), workers=workers, keep_going=keep_going)
+                self.value(
+                    "start_run",
+                    at=clock.wall(),
+                    boot=clock.boot_id(),
+                    workers=workers,
+                    keep_going=keep_going,
+                )  # fmt: skip
             )
 
     def select(self, *, kinds: Iterable[str] | None = None, documents: int | None = None) -> None:
@@ -332,6 +338,10 @@ class Store(Database):
         """Put done jobs whose outputs were lost back to pending; returns how many."""
         with self.immediate():
             return sum(self.run("requeue", job=job).rowcount for job in jobs)
+
+    def unproven_files(self) -> list[Row]:
+        """(path, bytes, digest, job, kind) of what a run made that may not have reached the disk."""
+        return self.rows("unproven_files", boot=clock.boot_id())
 
     def finished_outputs(self) -> list[Row]:
         """(path, bytes, job) of every output of every done job."""

@@ -46,6 +46,28 @@ def tree(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     }
 
 
+def fill(path: Path) -> None:
+    """Two jobs, with the columns that all versions have; one is done."""
+    connection = db.sqlite3.connect(path)
+    connection.executescript(
+        """
+        INSERT INTO jobs (kind, key, phase, fingerprint, max_attempts, state)
+        VALUES ('page', 'a', 0, 'f', 3, 'pending'), ('page', 'b', 0, 'f', 3, 'done');
+        """
+    )
+    connection.close()
+
+
+def columns(path: Path) -> set[tuple[str, str, str]]:
+    """(table, column, type) of everything in a file."""
+    connection = db.sqlite3.connect(path)
+    found = connection.execute(
+        "SELECT m.name, c.name, c.type FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS c"
+    ).fetchall()
+    connection.close()
+    return set(found)
+
+
 class TestMigrate:
     """Bringing a file to the current schema."""
 
@@ -89,6 +111,24 @@ class TestMigrate:
 
         assert VERSION + 1 == version(ledger.path)
         assert {"0": "done", "1": "done"} == ledger.states
+
+    @pytest.mark.parametrize("earlier", range(1, VERSION))
+    def test_every_earlier_version_becomes_the_present_one(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, earlier: int
+    ) -> None:
+        """With what it holds, and with the same tables and columns as a new file."""
+        with monkeypatch.context() as patched:
+            patched.setattr(db, "migrations", lambda: migrations()[:earlier])
+            migrate(path)
+        fill(path)
+
+        migrate(path)
+        migrate(path.with_name("new.db"))
+
+        assert VERSION == version(path)
+        assert columns(path.with_name("new.db")) == columns(path)
+        with Store(path) as store:
+            assert [("page", 1, 1)] == [(c.kind, c.pending, c.done) for c in store.counts()]
 
     @pytest.mark.parametrize(
         "rest", ["SELECT * FROM nowhere;", "CREATE TABLE half (", "INSERT INTO more VALUES (1, 2);"]
