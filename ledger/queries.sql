@@ -38,14 +38,14 @@ SELECT 1 FROM leases WHERE token = :token;
 -- name: settle_one
 UPDATE jobs
 SET state = 'done', lease = NULL, attempts = attempts + 1, seconds = :seconds, settled_at = :at,
-    not_before = 0
+    not_before = 0, run = :run
 WHERE lease = :token AND id = :job;
 
 -- name: settle_many
 -- For a whole batch half of what one at a time costs. `seconds` is the batch's mean.
 UPDATE jobs
 SET state = 'done', lease = NULL, attempts = attempts + 1, seconds = :seconds, settled_at = :at,
-    not_before = 0
+    not_before = 0, run = :run
 WHERE lease = :token AND id IN (SELECT value FROM json_each(:jobs));
 
 -- name: settle_undone
@@ -102,8 +102,8 @@ WHERE jobs.lease = :token;
 -- ---------------------------------------------------------------- runs and workers
 
 -- name: start_run
-INSERT INTO runs (started_at, workers, keep_going, settled_before)
-VALUES (:at, :workers, :keep_going,
+INSERT INTO runs (started_at, boot, workers, keep_going, settled_before)
+VALUES (:at, :boot, :workers, :keep_going,
         (SELECT coalesce(sum(n), 0) FROM counters WHERE class IN ('done', 'failed')))
 RETURNING id;
 
@@ -149,9 +149,33 @@ WHERE state IN ('failed', 'done')
   AND (:key IS NULL OR key = :key OR kind || '/' || key = :key)
 RETURNING id;
 
+-- name: unproven_files
+-- Files of a run that did not end cleanly, or that was the last before the machine restarted.
+SELECT outputs.path, outputs.bytes, outputs.digest, outputs.job, jobs.kind
+FROM outputs JOIN jobs ON jobs.id = outputs.job
+WHERE jobs.state = 'done'
+  AND jobs.run IN (SELECT id FROM runs
+                   WHERE ended_at IS NULL
+                      OR (boot IS NOT :boot AND id = (SELECT max(id) FROM runs)))
+ORDER BY outputs.path;
+
 -- name: requeue
 UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
 WHERE id = :job AND state = 'done';
+
+-- name: requeue_kinds
+UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
+WHERE state = 'done' AND kind IN (SELECT value FROM json_each(:kinds));
+
+-- name: forget_output
+-- Of a damaged file: publishing skips what has the size and the inputs that are noted.
+UPDATE outputs SET bytes = NULL, digest = NULL, inputs = NULL WHERE path = :path;
+
+-- name: forget_inputs
+-- Of files that may have been built from a damaged one: rendered again, and compared. The
+-- size stays, since `spawn` counts it as room that is there already.
+UPDATE outputs SET inputs = NULL
+WHERE job IN (SELECT id FROM jobs WHERE kind IN (SELECT value FROM json_each(:kinds)));
 
 -- ---------------------------------------------------------------- reports
 
@@ -173,6 +197,64 @@ LIMIT :limit;
 -- name: last_run
 SELECT id, started_at, ended_at, workers, keep_going, stopping, settled_before, outcome
 FROM runs ORDER BY id DESC LIMIT 1;
+
+-- ---------------------------------------------------------------- health
+
+-- name: integrity_check
+PRAGMA integrity_check(20);
+
+-- name: foreign_key_check
+PRAGMA foreign_key_check;
+
+-- name: miscounted
+-- Where the counters and the jobs disagree.
+SELECT phase, kind, class, sum(kept) AS kept, sum(counted) AS counted
+FROM (
+    SELECT phase, kind, class, n AS kept, 0 AS counted FROM counters
+    UNION ALL
+    SELECT phase, kind, class, 0, count(*) FROM jobs GROUP BY phase, kind, class
+)
+GROUP BY phase, kind, class
+HAVING sum(kept) <> sum(counted)
+ORDER BY phase, kind, class;
+
+-- name: forget_counters
+DELETE FROM counters;
+
+-- name: recount
+INSERT INTO counters (phase, kind, class, n)
+SELECT phase, kind, class, count(*) FROM jobs GROUP BY phase, kind, class;
+
+-- name: open_runs
+SELECT id, workers FROM runs WHERE ended_at IS NULL ORDER BY id;
+
+-- name: leases_out
+-- Every lease, with how many jobs it holds and whether its worker has ended.
+SELECT leases.token, leases.worker, count(jobs.id) AS jobs,
+       (workers.id IS NULL OR workers.ended_at IS NOT NULL) AS ended
+FROM leases
+LEFT JOIN workers ON workers.id = leases.worker
+LEFT JOIN jobs ON jobs.lease = leases.token
+GROUP BY leases.token
+ORDER BY leases.token;
+
+-- name: finished_files
+SELECT outputs.path, outputs.bytes, outputs.digest, outputs.job, jobs.kind
+FROM outputs JOIN jobs ON jobs.id = outputs.job
+WHERE jobs.state = 'done'
+ORDER BY outputs.path;
+
+-- name: outputs_of_kind
+SELECT jobs.id, jobs.kind, jobs.key, jobs.state, jobs.fingerprint, jobs.payload, outputs.path
+FROM jobs JOIN outputs ON outputs.job = jobs.id
+WHERE jobs.kind = :kind
+ORDER BY outputs.path;
+
+-- name: count_outputs
+SELECT count(*) FROM outputs WHERE path GLOB :pattern;
+
+-- name: unwritten_outputs
+SELECT count(*) FROM outputs WHERE bytes IS NULL;
 
 -- ---------------------------------------------------------------- the plan
 
