@@ -1,0 +1,1 @@
+"""Faults of every kind under real builds, and the proof that nothing came of them: `bin/chaos`."""

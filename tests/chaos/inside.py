@@ -1,0 +1,169 @@
+"""The harness within the processes under test, by way of LEDGER_CHAOS=chaos.inside.
+
+At every labelled point a draw decides whether this process kills itself. And each process keeps
+an account of its own: what it claimed, did and settled, in lines appended by single writes, which
+outlive a SIGKILL. What the processes say is compared with what the ledger says by history.py.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import PathFinder
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from ledger.points import Point
+
+FOLDER = Path(os.environ["CHAOS_FOLDER"])
+RATES: dict[str, float] = json.loads(os.environ.get("CHAOS_RATES", "{}"))
+
+
+def _append(name: str) -> int:
+    return os.open(FOLDER / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+
+def _ordinal() -> int:
+    """The how manyeth process of the round this is: it decides what the draws will be."""
+    file = _append("processes")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.write(file, b".")
+        return os.fstat(file).st_size
+    finally:
+        os.close(file)
+
+
+_ORDINAL = _ordinal()
+_chance = Random(f"{os.environ.get('CHAOS_SEED', '')}/{_ORDINAL}")
+_account = _append(f"{_ORDINAL:06}-{os.getpid()}.account")
+
+
+def tell(event: str, **facts: Any) -> None:
+    """Write a line into this process's account."""
+    line = {"event": event, "at": time.monotonic(), **facts}
+    os.write(_account, (json.dumps(line) + "\n").encode())
+
+
+def strike(name: str) -> None:
+    """Perhaps kill this process, as the rate of that name has it."""
+    rate = RATES.get(name)
+    if rate and _chance.random() < rate:
+        file = _append("strikes")
+        os.write(file, f"{name}\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def reached(point: Point) -> None:
+    """A labelled point."""
+    strike(point.name)
+
+
+# -- the account ------------------------------------------------------------------------------
+
+_tokens: dict[int, int] = {}  # job -> token, of what is claimed
+
+
+def _claimed(worker: int, claim: Any) -> None:
+    if claim is not None:
+        jobs = [job.id for job in claim.jobs]
+        _tokens.update(dict.fromkeys(jobs, claim.token))
+        tell("claimed", worker=worker, token=claim.token, jobs=jobs)
+
+
+def _wrap_store(module: ModuleType) -> None:
+    """Tell of every claim and settlement, before and after."""
+    store = module.Store
+    claim, settle = store.claim, store.settle
+
+    def told_claim(self: Any, run: int, worker: int, *args: Any, **more: Any) -> Any:
+        taken = claim(self, run, worker, *args, **more)
+        _claimed(worker, taken)
+        return taken
+
+    def told_settle(
+        self: Any, run: int, worker: int, token: int, settlements: Sequence[Any], **more: Any
+    ) -> Any:
+        jobs = [item.job for item in settlements]
+        states = sorted({item.state for item in settlements})
+        tell("asked", worker=worker, token=token, jobs=jobs, states=states)
+        try:
+            taken = settle(self, run, worker, token, settlements, **more)
+        except module.StaleLeaseError:
+            tell("refused", worker=worker, token=token, jobs=jobs)
+            raise
+        tell("accepted", worker=worker, token=token, jobs=jobs)
+        _claimed(worker, taken)
+        return taken
+
+    store.claim, store.settle = told_claim, told_settle
+
+
+def _wrap_slots(module: ModuleType) -> None:
+    """Tell of every job, from before it is in hand until after it has left it."""
+    slot = module.Slot
+    enter, leave = slot.enter, slot.leave
+
+    def told_enter(self: Any, job: Any) -> None:
+        tell("started", worker=self.number, token=_tokens.get(job.id), job=job.id)
+        enter(self, job)
+
+    def told_leave(self: Any) -> None:
+        leave(self)
+        tell("ended", worker=self.number)
+
+    class Slot(slot):  # type: ignore[misc, valid-type]
+        """The slot, which knows whose it is."""
+
+        def __init__(self, folder: Path, worker: int) -> None:
+            super().__init__(folder, worker)
+            self.number = worker
+
+        enter, leave = told_enter, told_leave
+
+    module.Slot = Slot
+
+
+class Wrapping(Loader):
+    """Loads a module as ever, and then wraps what is to be told of."""
+
+    def __init__(self, loader: Any, wrap: Callable[[ModuleType], None]) -> None:
+        self._loader = loader
+        self._wrap = wrap
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As ever."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As ever, and then wrap."""
+        self._loader.exec_module(module)
+        self._wrap(module)
+
+
+class Finder(MetaPathFinder):
+    """Finds the modules of which something is told; this one is imported before they are."""
+
+    WRAPS = {"ledger.store": _wrap_store, "ledger.slots": _wrap_slots}  # noqa: RUF012
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """The module with a loader that wraps it."""
+        wrap = self.WRAPS.get(fullname)
+        spec = PathFinder.find_spec(fullname, path, target) if wrap else None
+        if spec and spec.loader and wrap:
+            spec.loader = Wrapping(spec.loader, wrap)
+        return spec
+
+
+sys.meta_path.insert(0, Finder())

@@ -1,0 +1,157 @@
+"""What is to be true when a round is over: of its history, its ledger and its files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from chaos.history import Change, History, JobRow, Numbers, Violation, check
+from chaos.site import tree
+from ledger.db import sqlite3
+from ledger.store import Store
+from ledger.tidy import TEMPORARY_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from chaos.history import Event
+    from chaos.site import Site, Tree
+
+WAL_BYTES = 17 << 20  # the limit that Ledger sets it, and a little
+WITH_EFFECTS = "chaos-effect"
+
+
+@dataclass
+class Verdict:
+    """What came of a round."""
+
+    numbers: Numbers = field(default_factory=Numbers)
+    violations: list[Violation] = field(default_factory=list)
+    differing_bytes: int = 0
+
+
+def judge(site: Site, wanted: Tree, *, accounts: bool = True, audited: bool = True) -> Verdict:
+    """Everything at once. No process of the round may live any more."""
+    verdict = Verdict()
+    try:
+        history = read_history(site, accounts=accounts, audited=audited)
+        verdict.violations += [*_ledger(site), *_leftovers(site)]
+    except sqlite3.DatabaseError as error:
+        verdict.violations.append(Violation("ledger", f"cannot be read: {error}"))
+        return verdict
+    if audited:
+        verdict.numbers, broken = check(history)
+        verdict.violations += broken
+    else:
+        verdict.numbers.jobs = len(history.jobs)
+        undone = [job for job in history.jobs if job.state != "done"]
+        verdict.numbers.lost = len(undone)
+        verdict.violations += [Violation("lost", f"{job.name} is {job.state}") for job in undone]
+    verdict.differing_bytes, differing = compare(site, wanted)
+    verdict.violations += differing
+    return verdict
+
+
+def read_history(site: Site, *, accounts: bool, audited: bool) -> History:
+    """All that the ledger and the processes wrote down."""
+    jobs = site.rows("SELECT id, kind, key, state, lease, attempts FROM jobs ORDER BY id")
+    changes: list[Change] = []
+    holders: dict[int, int] = {}
+    if audited:
+        rows = site.rows(
+            "SELECT job, fingerprint, state_was, state, lease_was, lease, attempts_was, attempts "
+            "FROM chaos_audit ORDER BY id"
+        )
+        changes = [Change(*row) for row in rows]
+        holders = dict(site.rows("SELECT token, worker FROM chaos_leases"))
+    return History(
+        jobs=[
+            JobRow(job, f"{kind}/{key}", state, lease, attempts, kind == WITH_EFFECTS)
+            for job, kind, key, state, lease, attempts in jobs
+        ],
+        changes=changes,
+        holders=holders,
+        outcomes=dict(site.rows("SELECT id, outcome FROM workers")),
+        accounts=read_accounts(site.inside) if accounts else None,
+        effects=_effects(site.root / "effects"),
+    )
+
+
+def read_accounts(folder: Path) -> list[list[Event]]:
+    """What each process told, in order."""
+    return [
+        list(_lines(path.read_text("utf-8", "replace")))
+        for path in sorted(folder.glob("*.account"))
+        if path.stat().st_size
+    ]
+
+
+def _lines(text: str) -> Iterator[Event]:
+    for line in text.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:  # the last line of one that was killed while it wrote
+            return
+
+
+def _effects(folder: Path) -> dict[str, list[str]]:
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {f"{WITH_EFFECTS}/{path.name}": path.read_text("ascii").splitlines() for path in files}
+
+
+# -- the ledger -------------------------------------------------------------------------------
+
+
+def _ledger(site: Site) -> Iterator[Violation]:
+    wal = site.ledger_path.with_name("ledger.db-wal")
+    size = wal.stat().st_size if wal.exists() else 0
+    if size > WAL_BYTES:
+        yield Violation("wal", f"{size:,} bytes are left of it")
+    with Store(site.ledger_path, read_only=True) as store:
+        for row in store.rows("integrity_check"):
+            if row[0] != "ok":
+                yield Violation("integrity", row[0])
+        for row in store.connection.execute("PRAGMA foreign_key_check").fetchall():
+            yield Violation("integrity", f"a row of {row[0]} refers to nothing")
+        kept = store.connection.execute("SELECT phase, kind, class, n FROM counters WHERE n <> 0")
+        counted = store.connection.execute(
+            "SELECT phase, kind, class, count(*) FROM jobs GROUP BY phase, kind, class"
+        )
+        if {tuple(row) for row in kept} != {tuple(row) for row in counted}:
+            yield Violation("counters", "differ from the jobs")
+        if leases := store.live_leases():
+            yield Violation("leases", f"{leases} are out, and nobody lives")
+        for row in store.open_workers():
+            yield Violation("workers", f"{row['id']} was never seen to end")
+
+
+# -- the files --------------------------------------------------------------------------------
+
+
+def _leftovers(site: Site) -> Iterator[Violation]:
+    for path in site.root.rglob(f"*{TEMPORARY_SUFFIX}"):
+        yield Violation("temp file", str(path.relative_to(site.root)))
+    for path in (site.root / ".ledger" / "workers").glob("*.slot"):
+        outcome = dict(site.rows("SELECT id, outcome FROM workers")).get(int(path.stem))
+        yield Violation("slot", f"{path.name} is left of a worker that {outcome}")
+
+
+def compare(site: Site, wanted: Tree) -> tuple[int, list[Violation]]:
+    """How many bytes are in files that are not as in a clean build, and which files those are."""
+    have = tree(site.root)
+    wrong = sorted(
+        path for path in wanted.keys() | have.keys() if wanted.get(path) != have.get(path)
+    )
+    bytes_ = sum(
+        max(1, path.stat().st_size) if path.exists() else 1
+        for path in (site.root / "site" / name for name in wrong)
+    )
+    return bytes_, [Violation("tree", f"{name} is {_how(name, wanted, have)}") for name in wrong]
+
+
+def _how(name: str, wanted: Tree, have: Tree) -> str:
+    if name not in have:
+        return "missing"
+    return "not as in a clean build" if name in wanted else "there, and in no clean build"

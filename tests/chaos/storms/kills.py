@@ -1,0 +1,104 @@
+"""SIGKILL from outside: of workers, of the coordinator, of both at once."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chaos.rounds import Keeper, Round, Storm
+from chaos.site import Shape
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from chaos.site import Site
+
+CALM_SECONDS = 60.0  # of storm in a round; then it may build in peace
+
+
+def rage(it: Round, site: Site, keeper: Keeper, most_kills: int) -> None:
+    """Kill by the plan until all is done, or it was enough."""
+    random = it.random()
+    started = time.monotonic()
+    while not keeper.done:
+        enough = time.monotonic() - started > CALM_SECONDS or site.commands.kills >= most_kills
+        if enough:
+            return keeper.finish()
+        time.sleep(pause(random))
+        strike(random, site, keeper)
+    return None
+
+
+def pause(random: Random) -> float:
+    """Mostly as short as a worker's start; now and then long enough to get much done."""
+    return random.uniform(0.1, 0.5) if random.random() < 0.05 else random.uniform(0.01, 0.08)
+
+
+def strike(random: Random, site: Site, keeper: Keeper) -> None:
+    """Workers mostly, and mostly such as have something in hand; else the coordinator, or all.
+
+    Where more are killed before they have claimed anything than can be started, nothing
+    would ever be done. A coordinator's start takes five times as long as a worker's.
+    """
+    whom, which, any_ = random.random(), random.random(), random.random() < 0.15
+    for _ in range(200):
+        workers = site.commands.workers() if any_ else site.at_work()
+        if workers:
+            break
+        if keeper.done:
+            return
+        time.sleep(0.01)
+    else:
+        return
+    if whom < 0.96:
+        site.commands.kill(workers[int(which * len(workers))])
+    elif whom < 0.98:
+        site.commands.kill(keeper.leader)
+    else:
+        site.commands.kill_group(keeper.leader)
+
+
+class Random_(Storm):  # noqa: N801
+    """SIGKILL of random workers, of the coordinator and of all at once, again and again."""
+
+    name = "random"
+    shape = Shape(pages=700, effects=150)
+    most_kills = 250
+
+    def run(self, it: Round) -> None:
+        """One project to its end."""
+        site = it.site(self.shape)
+        rage(it, site, Keeper(it, site), self.most_kills)
+        it.judge(site, self.shape)
+
+
+class Poems(Random_):
+    """The same under a real site of poems, with vectors and rankings, byte for byte."""
+
+    name = "poems"
+    shape = Shape(poems=40, lease_seconds=30.0)
+    rounds = 2
+    most_kills = 60
+
+
+class Attempts(Random_):
+    """With three attempts a job: jobs fail for having been in hand too often, and are retried."""
+
+    name = "attempts"
+    shape = replace(Random_.shape, pages=250, effects=60, pause=0.01, max_attempts=2)
+    rounds = 2
+
+    def run(self, it: Round) -> None:
+        """`retry --failed` is the cure whenever a run says that jobs failed."""
+        site = it.site(self.shape)
+
+        def cure(code: int, said: str) -> None:
+            it.expect(code == 1, "exit", f"jobs failed, and the code was {code}")
+            it.expect("remedy" in said and "SIGKILL" in said, "report", said[-500:])
+            site.run("retry", "--failed")
+            it.tally.notes["runs that ended with failed jobs"] += 1
+
+        keeper = Keeper(it, site, forgiven=("jobs failed",), cures=cure)
+        rage(it, site, keeper, self.most_kills)
+        it.judge(site, self.shape)
