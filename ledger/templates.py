@@ -35,7 +35,10 @@ class Templates:
             bytecode_cache=_bytecode_cache(project.state),
         )
         self.environment.globals["site"] = self._site
-        self._digest = cache(self._closure_digest)
+        self._one_digest = cache(self._closure_digest)
+        self._digest = cache(
+            lambda names: fingerprint([self._one_digest(name) for name in names], self._site)
+        )
 
     def render(self, name: str, **values: object) -> str:
         """The template `name`, rendered with `values`."""
@@ -43,7 +46,7 @@ class Templates:
 
     def digest(self, *names: str) -> str:
         """Digest of what these templates look like: they, all they refer to, and `[site]`."""
-        return fingerprint([self._digest(name) for name in names], self._site)
+        return self._digest(names)
 
     def read_bytes(self, name: str) -> bytes:
         """A file that is copied as it is, such as the style sheet."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import mmap
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,36 +106,33 @@ class Entries:
 
     def __init__(self, artefacts: Artefacts, total: int) -> None:
         self._artefacts = artefacts
-        self._blocks: dict[int, list[memoryview]] = {}
-        indices = [
+        self._indices = [
             self._index(number, last - first) for number, first, last in blocks(total, self.BLOCK)
         ]
-        self._digests = np.concatenate([index["digest"] for index in indices])
+        self._digests = np.concatenate([index["digest"] for index in self._indices])
 
     def chunks(self, positions: Iterable[int]) -> list[memoryview]:
         """The entries of the documents at `positions`, as UTF-8 HTML, straight from the map."""
-        size, opened, chunks = self.BLOCK, self._blocks, []
-        for position in positions:
-            number = position // size
-            block = opened.get(number) or self._open(number)
-            chunks.append(block[position % size])
-        return chunks
+        views = self._views
+        return [views[position] for position in positions]
 
     def digest(self, positions: Sequence[int] | Array) -> str:
         """Digest of these entries in this order."""
         return digest_bytes(self._digests[np.asarray(positions, dtype=np.int64)].tobytes())
 
-    def _open(self, number: int) -> list[memoryview]:
-        """A view of every entry of a block; the views cost memory, the entries do not."""
-        blob = memoryview(self._artefacts.bytes("entry", f"{number:05}.html"))
-        ends: list[int] = self._index(number)["end"].tolist()
-        views = [blob[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-        self._blocks[number] = views
+    @cached_property
+    def _views(self) -> list[memoryview]:
+        """A view of every entry: 200 bytes of memory each, and the entries cost none."""
+        views = []
+        for number, index in enumerate(self._indices):
+            blob = memoryview(self._artefacts.bytes("entry", f"{number:05}.html"))
+            ends: list[int] = index["end"].tolist()
+            views += [blob[start:end] for start, end in zip([0, *ends], ends, strict=False)]
         return views
 
-    def _index(self, number: int, expected: int | None = None) -> Array:
+    def _index(self, number: int, expected: int) -> Array:
         index = self._artefacts.array("entry", f"{number:05}.npy")
-        if expected is not None and index.shape != (expected,):
+        if index.shape != (expected,):
             raise JobError(
                 f"entry block {number} has {index.shape[0]} entries, not {expected}",
                 remedy="ledger retry --all --kind entry, then ledger spawn",
