@@ -36,9 +36,9 @@ def read_corpus(path: Path, settings: CorpusSettings) -> list[Document]:
     problems += _unmatched(records, settings.exclude)
     documents = [record.document for record in kept if record.document]
     if not documents and not problems:
-        problems = [Problem(str(path), "holds no documents", f"put some there: {_FORMATS}")]
+        problems = [Problem(_shown(path), "holds no documents", f"put some there: {_FORMATS}")]
     if problems:
-        raise BadInputError(problems)
+        raise BadInputError(_first(problems, path))
     return documents
 
 
@@ -46,25 +46,54 @@ def corpus_files(path: Path) -> list[Path]:
     """The files that make up the corpus, in its order; none when `path` does not exist.
 
     Raises:
-        BadInputError: a folder in it cannot be listed.
+        BadInputError: a folder in it cannot be listed, or `path` cannot be looked at.
     """
-    if path.is_dir():
+    if _exists(path) and path.is_dir():
         from ledger.corpus.notes import note_files
 
         return note_files(path)
-    return [path] if path.exists() else []
+    return [path] if _exists(path) else []
+
+
+def _exists(path: Path) -> bool:
+    """Whether `path` leads to anything; a name that is too long does not, and says so."""
+    try:
+        return path.exists()
+    except OSError as error:
+        problem = Problem(
+            _shown(path), f"cannot be looked at: {error.strerror}", "mend [corpus] path"
+        )
+        raise BadInputError([problem]) from error
+
+
+def _shown(path: Path) -> str:
+    """A path as it can be printed."""
+    from ledger.corpus.files import printable
+
+    return printable(str(path))
+
+
+def _first(problems: list[Problem], path: Path) -> list[Problem]:
+    """As many problems as anybody reads, and how many more there are."""
+    from ledger.corpus.files import MAX_PROBLEMS
+
+    more = len(problems) - MAX_PROBLEMS
+    if more <= 0:
+        return problems
+    what = f"has {more:,} more problem{'s' if more > 1 else ''}"
+    return [*problems[:MAX_PROBLEMS], Problem(_shown(path), what, "mend these first")]
 
 
 def _records(path: Path, settings: CorpusSettings) -> Iterable[Record]:
     """Read `path` with the reader for its format."""
     name = path.name.lower().removesuffix(".gz")
+    if not _exists(path):
+        remedy = f"point [corpus] path in ledger.toml at {_FORMATS}"
+        raise BadInputError([Problem(_shown(path), "does not exist", remedy)])
     if path.is_dir():
         from ledger.corpus.notes import read_notes
 
         return read_notes(path, settings)
-    if not path.exists():
-        remedy = f"point [corpus] path in ledger.toml at {_FORMATS}"
-        raise BadInputError([Problem(str(path), "does not exist", remedy)])
     if name.endswith(".json"):
         from ledger.corpus.poems import read_poems
 
@@ -73,11 +102,14 @@ def _records(path: Path, settings: CorpusSettings) -> Iterable[Record]:
         from ledger.corpus.lines import read_lines
 
         return read_lines(path, settings)
-    raise BadInputError([Problem(str(path), "is in no format known here", f"make it {_FORMATS}")])
+    problem = Problem(_shown(path), "is in no format known here", f"make it {_FORMATS}")
+    raise BadInputError([problem])
 
 
 def _duplicates(records: Iterable[Record]) -> list[Problem]:
     """One problem for every record whose identity an earlier record has."""
+    from ledger.corpus.files import printable
+
     first: dict[str, str] = {}
     problems = []
     for record in records:
@@ -85,7 +117,7 @@ def _duplicates(records: Iterable[Record]) -> list[Problem]:
             continue
         earlier = first.setdefault(record.identity, record.where)
         if earlier != record.where:
-            what = f"{record.identity} is also the identity of {earlier}"
+            what = f"{printable(record.identity)} is also the identity of {earlier}"
             remedy = "give one of the two another id (in a note: `id: …` in its front matter)"
             problems.append(Problem(record.where, what, remedy))
     return problems

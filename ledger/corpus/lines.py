@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
-from ledger.corpus.files import decode, parse_json, read_bytes
+from ledger.corpus.files import decode, parse_json, printable, read_bytes
 from ledger.corpus.records import Record, read_record
 from ledger.failures import Problem
 
@@ -19,17 +20,18 @@ _REMEDY = 'make the line one whole object, such as {"id": 1, "content": "…"}'
 
 def read_lines(path: Path, settings: CorpusSettings) -> Iterator[Record]:
     """The records of a `.jsonl` or `.ndjson` file, also with `.gz`, in its order."""
-    data = read_bytes(path, path.name)
+    name = printable(path.name)
+    data = read_bytes(path, name)
     if isinstance(data, Problem):
-        yield Record(path.name, problems=(data,))
+        yield Record(name, problems=(data,))
         return
     start = count = 0
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(io.BytesIO(data), 1):
         if line.strip():
             count += 1
-            where = f"{path.name} line {number} (record {count})"
-            yield _read_line(line, where, start, settings)
-        start += len(line) + 1
+            where = f"{name} line {number} (record {count})"
+            yield _read_line(line.removesuffix(b"\n"), where, start, settings)
+        start += len(line)
 
 
 def _read_line(line: bytes, where: str, start: int, settings: CorpusSettings) -> Record:

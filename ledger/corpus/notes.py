@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import yaml
 
 from ledger.corpus.files import decode_lines, printable, read_bytes
 from ledger.corpus.records import Record, read_record, unix_newlines
+from ledger.corpus.tables import parse_toml
 from ledger.failures import BadInputError, Problem
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ FIELDS = ("id", "category", "title", "date", "author", "source")
 
 # The C library behind yaml runs out of stack, and kills the process, some 20,000 levels deep.
 MAX_FRONT_MATTER = 10_000
+
+# What a file may have beyond its content, for front matter and blank lines, to be read at all.
+ROOM = 1_000_000
 
 _FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _OPENING = re.compile(r"(---|\+\+\+)[ \t]*(?:\n|\Z)")
@@ -54,7 +57,7 @@ def note_files(folder: Path) -> list[Path]:
 def read_notes(folder: Path, settings: CorpusSettings) -> Iterator[Record]:
     """The records of the notes below `folder`, sorted by relative path."""
     for path in note_files(folder):
-        yield _read_note(path, path.relative_to(folder), settings)
+        yield _read_note(path, folder, settings)
 
 
 def _refuse(error: OSError) -> None:
@@ -66,20 +69,50 @@ def _is_note(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
 
 
-def _read_note(path: Path, relative: Path, settings: CorpusSettings) -> Record:
+def _read_note(path: Path, folder: Path, settings: CorpusSettings) -> Record:
     """The record of one note; front matter wins over what the path says."""
+    relative = path.relative_to(folder)
     name = printable(relative.as_posix())
-    data = read_bytes(path, name)
+    data = _obstacle(path, folder, name, settings) or read_bytes(path, name)
     if isinstance(data, Problem):
-        return Record(name, problems=(data,))
-    decoded, problems = decode_lines(data, name)
+        raw = _from_path(relative)
+        return Record(name, f"{raw['category']}/{raw['id']}", problems=(data,))
+    decoded, problems = decode_lines(data, name, most=1)
     text = unix_newlines(decoded)
     front = _FRONT_MATTER.match(text)
     fields, flaws = _fields(front, text, name)
     body = text[front.end() :] if front else text
     raw = _from_path(relative) | fields | {"content": body.strip("\n")}
     record = read_record(raw, name, settings, _lines(text, front, body))
-    return record.with_problems([*problems[:1], *flaws])
+    return record.with_problems([*problems, *flaws])
+
+
+def _obstacle(path: Path, folder: Path, name: str, settings: CorpusSettings) -> Problem | None:
+    """What keeps a note from being opened at all.
+
+    A folder that comes from somebody else may have a link to anything that its reader may
+    read, and what is read is published.
+    """
+    if path.is_symlink() and not _real(path).is_relative_to(_real(folder)):
+        return Problem(name, "is a link that leads out of the corpus", "put the file itself there")
+    size, limit = _size(path), settings.max_document_bytes
+    if size <= limit + ROOM:
+        return None
+    remedy = f"set [corpus] max_document_bytes = {size}, or take the file away"
+    return Problem(name, f"has {size:,} bytes, more than the {limit:,} allowed", remedy)
+
+
+def _real(path: Path) -> Path:
+    """Where a path leads; `Path.resolve` raises where links lead in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _size(path: Path) -> int:
+    """The size of a file; 0 of one that cannot be looked at, which reading it will report."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _from_path(relative: Path) -> dict[str, object]:
@@ -123,8 +156,8 @@ def _fields(
 def _toml(text: str, name: str) -> dict[str, object] | Problem:
     """The fields of TOML front matter."""
     try:
-        return tomllib.loads("\n" + text)  # the fence is a line of the file, too
-    except (ValueError, RecursionError) as error:
+        return parse_toml("\n" + text)  # the fence is a line of the file, too
+    except ValueError as error:
         return Problem(
             f"{name} line {_line_in(error)}", f"front matter is not TOML: {error}", _REMEDY
         )
@@ -140,6 +173,7 @@ def _yaml(text: str, name: str) -> dict[str, object] | Problem:
     """The fields of YAML front matter, each as the text that stands there.
 
     Not as what YAML 1.1 makes of it: `id: 0042` would be 34 and `title: No` would be false.
+    Of a field that is there twice the last counts: translators leave the first as it was.
     """
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.corpus.files import decode_lines, parse_json, read_bytes
+from ledger.corpus.files import Repeated, decode_lines, parse_json, printable, read_bytes
 from ledger.corpus.records import Record, kind, read_record
 from ledger.failures import Problem
 
@@ -19,19 +19,20 @@ _REMEDY = 'make it {"poems": [{"id": 1, "content": "…"}]}; with one object a l
 
 def read_poems(path: Path, settings: CorpusSettings) -> Iterator[Record]:
     """The records of a `.json` or `.json.gz` file, in its order."""
-    data = read_bytes(path, path.name)
+    name = printable(path.name)
+    data = read_bytes(path, name)
     if isinstance(data, Problem):
-        yield Record(path.name, problems=(data,))
+        yield Record(name, problems=(data,))
         return
-    text, problems = decode_lines(data, path.name)
+    text, problems = decode_lines(data, name)
     if problems:
-        yield Record(path.name, problems=tuple(problems))
-    poems = _poems(text, path.name)
+        yield Record(name, problems=tuple(problems))
+    poems = _poems(text, name)
     if isinstance(poems, list):
         for number, raw in enumerate(poems, 1):
-            yield read_record(raw, f"{path.name} record {number}", settings)
+            yield read_record(raw, f"{name} record {number}", settings)
     elif not problems:  # bytes that are not UTF-8 explain why it is not JSON either
-        yield Record(path.name, problems=(poems,))
+        yield Record(name, problems=(poems,))
 
 
 def _poems(text: str, name: str) -> list[object] | Problem:
@@ -39,6 +40,8 @@ def _poems(text: str, name: str) -> list[object] | Problem:
     value = parse_json(text, name, _REMEDY)
     if isinstance(value, Problem):
         return value
+    if isinstance(value, Repeated):
+        return Problem(name, f"has {value.field[:40]!r} twice", "make one of the two")
     if isinstance(value, dict) and "poems" not in value:
         return Problem(name, 'has no "poems"', _REMEDY)
     poems = value["poems"] if isinstance(value, dict) else value

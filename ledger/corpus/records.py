@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ledger.corpus.dates import parse_date
 from ledger.corpus.document import Document
+from ledger.corpus.files import Repeated, printable
 from ledger.failures import Problem
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 DEFAULT_CATEGORY = "all"
 DATE_FIELDS = ("creation_date", "created_at", "date")
 MAX_NAME_BYTES = 1_000
+MAX_LINE_BYTES = 10_000
+
+# Spaces, controls, and what only says how its neighbours are written: nothing to see or click.
+_INVISIBLE = frozenset(["Cc", "Cf", "Zl", "Zp", "Zs"])
 
 # What HTML forbids in a page, however escaped: controls other than white space, halves of
 # surrogate pairs, and the noncharacters (the last two code points of each of 17 planes).
@@ -38,6 +44,7 @@ _KINDS = MappingProxyType(
         float: "a decimal number",
         list: "a list",
         dict: "a table",
+        Repeated: "a table",
         type(None): "null",
         str: "text",
     }
@@ -78,6 +85,8 @@ def read_record(
     category, name = reading.category(), reading.id()
     if not reading.problems:
         reading.identity = f"{category}/{name}"
+    if isinstance(raw, Repeated):
+        reading.repeated(raw.field)
     title = reading.text("title")
     document = Document(
         category=category,
@@ -95,6 +104,13 @@ def read_record(
 def unix_newlines(text: str) -> str:
     """The text with every line end, whoever wrote it, as one newline."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in a text."""
+    return not text[:1].isalnum() and all(
+        unicodedata.category(letter) in _INVISIBLE for letter in text
+    )
 
 
 def kind(value: object) -> str:
@@ -128,9 +144,15 @@ class _Reading:
         return DEFAULT_CATEGORY if value is None else self._name("category", value)
 
     def text(self, field: str) -> str:
-        """A field that need not be there."""
+        """A field that need not be there, of at most `MAX_LINE_BYTES`."""
         value = self.raw.get(field)
-        return "" if value is None else self._text(field, value)
+        if value is None:
+            return ""
+        text = self._text(field, value, MAX_LINE_BYTES)
+        if (size := _size(text)) > MAX_LINE_BYTES:
+            what = f"has {size:,} bytes, more than the {MAX_LINE_BYTES:,} allowed"
+            self._note(field, what, "shorten it, or make it a part of the content")
+        return "" if is_blank(text) else text
 
     def content(self, title: str, limit: int) -> str:
         """The content, of at most `limit` UTF-8 bytes; blank only under a title."""
@@ -138,8 +160,8 @@ class _Reading:
         if value is None:
             self._note("content", "is missing", 'give it a text, such as "content": "…"')
             return ""
-        text = self._text("content", value)
-        if isinstance(value, str) and not text.strip() and not title.strip():
+        text = self._text("content", value, limit)
+        if isinstance(value, str) and is_blank(text) and not title:
             remedy = f"give it a text or a title, or leave it out: {self._exclusion()}"
             self._note("content", "is empty, and there is no title", remedy)
         if (size := _size(text)) > limit:
@@ -157,25 +179,34 @@ class _Reading:
             self._note(field, str(error), remedy)
             return None
 
+    def repeated(self, field: str) -> None:
+        """Note that the record has a field twice: nobody knows which of them is meant."""
+        self._note(
+            f"the field {printable(field[:40])}", "is there twice", "keep the one that is meant"
+        )
+
     def _name(self, field: str, value: object, wanted: str = "text") -> str:
         """A part of the identity: text that is neither blank nor too long."""
-        text = self._text(field, value, wanted)
-        if isinstance(value, str) and not text.strip():
+        text = self._text(field, value, MAX_NAME_BYTES, wanted)
+        if isinstance(value, str) and is_blank(text):
             self._note(field, "is empty", f"give it a {field} that is not blank")
         if (size := _size(text)) > MAX_NAME_BYTES:
             remedy = f"shorten it to at most {MAX_NAME_BYTES:,} bytes"
             self._note(field, f"has {size:,} bytes, more than any {field} needs", remedy)
         return text
 
-    def _text(self, field: str, value: object, wanted: str = "text") -> str:
-        """The value, if it is text that a page can hold, with plain line ends; else ""."""
+    def _text(self, field: str, value: object, limit: int, wanted: str = "text") -> str:
+        """The value, if it is text that a page can hold, with plain line ends; else "".
+
+        What is longer than `limit` is refused for that, and searched no further.
+        """
         if not isinstance(value, str):
             self._note(
                 field, f"is {kind(value)}, not {wanted}", f"write {field} as text, in quotes"
             )
             return ""
         text = unix_newlines(value)
-        if found := _forbidden(text):
+        if found := _forbidden(text[:limit]):
             flaw, remedy = _flaw(found[0])
             line = text.count("\n", 0, found.start()) + 1
             self._note(field, f"has {flaw} at character {found.start() + 1}", remedy, line)
@@ -187,13 +218,22 @@ class _Reading:
         if self.lines:
             where += f" line {self.lines.get(field, 1) + line - 1}"
         if self.identity:
-            where += f" ({self.identity[:80]})"
+            where += f" ({printable(self.identity[:80])})"
         self.problems.append(Problem(where, f"{field} {what}", remedy))
 
     def _exclusion(self) -> str:
         """The line of ledger.toml that leaves the record out; JSON's quoting is TOML's, too."""
         identity = json.dumps(self.identity or "category/id", ensure_ascii=False)
         return f"[corpus] exclude = [{identity}]"
+
+
+def forbidden(text: str) -> tuple[str, str] | None:
+    """What keeps a text from standing in a page, and the remedy."""
+    found = _forbidden(text)
+    if found is None:
+        return None
+    flaw, remedy = _flaw(found[0])
+    return f"has {flaw} at character {found.start() + 1}", remedy
 
 
 def _forbidden(text: str) -> re.Match[str] | None:

@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9_-]+)*")
 _UNSAFE = re.compile(r"[^\w-]+")
 
 # Windows opens a device for these, whatever follows the first dot.
-_DEVICES = frozenset(
+DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
 )
 
@@ -35,7 +35,7 @@ def _is_plain(segment: str) -> bool:
     return (
         len(segment) <= MAX_PLAIN
         and segment != "index"  # the name of a folder's own page
-        and segment.partition(".")[0] not in _DEVICES
+        and segment.partition(".")[0] not in DEVICES
         and _PLAIN.fullmatch(segment) is not None
     )
 
