@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
+import math
+import os
+import re
+import unicodedata
 from dataclasses import dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ledger.corpus.slugs import DEVICES
+from ledger.corpus.tables import parse_toml
 from ledger.failures import BadInputError, LedgerError, Problem
 
 SETTINGS_FILE = "ledger.toml"
 STATE_FOLDER = ".ledger"
+MAX_SETTINGS_BYTES = 300_000
+MAX_FOLDER_BYTES = 255
+
+SHOWN_CHARACTERS = 60
+MAX_GUESSES = 100
+
+_LANGUAGE = re.compile("(?:[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)?")
+_UNPORTABLE = frozenset('\\:*?"<>|')
 
 # Words too common to tell one English text from another. Other languages: `max_share`
 # drops what stands in too many documents, and `stop_words` adds a list of one's own.
@@ -172,11 +185,17 @@ def load_project(root: Path) -> Project:
     """
     path = root / SETTINGS_FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_SETTINGS_BYTES + 1)
+        _refuse_excess(len(data))
+        text = data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise BadInputError(
             [Problem(SETTINGS_FILE, f"is not UTF-8 (byte {error.start})", "save it as UTF-8")]
         ) from error
+    except OSError as error:
+        problem = Problem(SETTINGS_FILE, f"cannot be read: {error.strerror}", "make it readable")
+        raise BadInputError([problem]) from error
     return parse_project(root, text)
 
 
@@ -186,9 +205,10 @@ def parse_project(root: Path, text: str) -> Project:
     Raises:
         BadInputError: with every problem of the text.
     """
+    _refuse_excess(len(text))
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = parse_toml(text)
+    except ValueError as error:
         problem = Problem(SETTINGS_FILE, f"is not TOML: {error}", "mend the line it names")
         raise BadInputError([problem]) from error
     problems: list[Problem] = []
@@ -199,6 +219,13 @@ def parse_project(root: Path, text: str) -> Project:
     return Project(root, settings, text)
 
 
+def _refuse_excess(size: int) -> None:
+    """More than a person writes takes long to read, and is somebody's trick or mistake."""
+    if size > MAX_SETTINGS_BYTES:
+        what = f"has more than {MAX_SETTINGS_BYTES:,} bytes"
+        raise BadInputError([Problem(SETTINGS_FILE, what, "keep only settings there")])
+
+
 def _section(cls: type, table: dict[str, Any], prefix: str, problems: list[Problem]) -> Any:
     """Build the dataclass `cls` from a TOML table, noting what does not fit."""
     hints = get_type_hints(cls)
@@ -206,17 +233,36 @@ def _section(cls: type, table: dict[str, Any], prefix: str, problems: list[Probl
     for key, value in table.items():
         name = f"{prefix}{key}"
         if key not in hints:
-            problems.append(_unknown(name, key, list(hints)))
+            problems.append(_unknown(name, key, list(hints), guess=len(problems) < MAX_GUESSES))
         elif hasattr(hints[key], "__dataclass_fields__"):
             if isinstance(value, dict):
                 values[key] = _section(hints[key], value, f"{name}.", problems)
             else:
                 problems.append(_wrong(name, value, f"a table, [{name}]"))
-        elif _fits(value, hints[key]):
-            values[key] = tuple(value) if isinstance(value, list) else value
-        else:
+        elif not _fits(value, hints[key]):
             problems.append(_wrong(name, value, _describe(hints[key])))
+        elif flaw := _flaw(value):
+            problems.append(Problem(f"{SETTINGS_FILE} {name}", *flaw))
+        else:
+            values[key] = tuple(value) if isinstance(value, list) else value
     return cls(**values)
+
+
+def _flaw(value: Any) -> tuple[str, str] | None:
+    """What no setting may be, and the remedy: a number or a text that nothing can hold."""
+    if isinstance(value, dict):
+        return _flaw([*value, *value.values()])
+    if isinstance(value, list):
+        return next(filter(None, map(_flaw, value)), None)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"is {value}", "make it a number"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "is a number of more than 64 bits", "make it a smaller one"
+    if isinstance(value, str) and not value.isprintable():
+        from ledger.corpus.records import forbidden
+
+        return forbidden(value)
+    return None
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -240,11 +286,24 @@ def _describe(hint: Any) -> str:
 
 
 def _wrong(name: str, value: object, wanted: str) -> Problem:
-    return Problem(f"{SETTINGS_FILE} {name}", f"is {value!r}", f"make it {wanted}")
+    return Problem(f"{SETTINGS_FILE} {name}", f"is {_shown(value)}", f"make it {wanted}")
 
 
-def _unknown(name: str, key: str, known: list[str]) -> Problem:
-    close = difflib.get_close_matches(key, known, n=1)
+def _shown(value: object) -> str:
+    """A value as it can be told: of a long one the beginning, of a whole table only that."""
+    if isinstance(value, (list, dict)) and value:
+        return "a list" if isinstance(value, list) else "a table"
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no number of thousands of digits
+        return "an enormous number"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def _unknown(name: str, key: str, known: list[str], *, guess: bool) -> Problem:
+    close = difflib.get_close_matches(key[:SHOWN_CHARACTERS], known, n=1) if guess else []
+    name = name if name.isprintable() else ascii(name)[1:-1]
+    name = name if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]}…"
     remedy = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
     return Problem(f"{SETTINGS_FILE} {name}", "is not a setting", remedy)
 
@@ -276,6 +335,11 @@ def _check_values(settings: Settings, root: Path) -> list[Problem]:
         )
     if settings.embedding.timeout <= 0:
         problems.append(_wrong("embedding.timeout", settings.embedding.timeout, "more than 0"))
+    if settings.embedding.dimension < 0:
+        problems.append(_wrong("embedding.dimension", settings.embedding.dimension, "0 or more"))
+    if not _LANGUAGE.fullmatch(settings.site.language):
+        wanted = 'a language tag, such as "en" or "pt-BR"'
+        problems.append(_wrong("site.language", settings.site.language, wanted))
     if not settings.themes:
         problems.append(_wrong("themes", {}, "at least one theme"))
     problems += _check_output(settings.site.output, root)
@@ -285,15 +349,34 @@ def _check_values(settings: Settings, root: Path) -> list[Problem]:
 def _check_output(output: str, root: Path) -> list[Problem]:
     """The output folder is below the project and is not one that holds something else."""
     where, root = f"{SETTINGS_FILE} site.output", root.resolve()
-    folder = (root / output).resolve()
-    if folder == root or root not in folder.parents:
-        return [Problem(where, f"{output!r} is not a folder inside the project", 'say "site"')]
+    parts = PurePosixPath(output).parts
+    whole = len(output.encode("utf-8")) <= MAX_FOLDER_BYTES
+    if odd := next((part for part in parts if not _is_portable(part)), None if whole else output):
+        what = f"{_shown(odd)} is not the name of a folder everywhere"
+        return [Problem(where, what, 'say "site"')]
+    folder = Path(os.path.realpath(root / output))  # Path.resolve may raise at links in a circle
+    if any(place.is_symlink() for place in (folder, *folder.parents)):
+        return [Problem(where, f"{output!r} is a link in a circle", "remove the link")]
+    if ".." in parts or folder == root or root not in folder.parents:
+        what = f"{_shown(output)} is not a folder inside the project"
+        return [Problem(where, what, 'say "site"')]
     first = folder.relative_to(root).parts[0]
-    if first in (STATE_FOLDER, "templates", ".git"):
+    # as a file system reads it that knows no capitals
+    if unicodedata.normalize("NFKC", first).casefold() in (STATE_FOLDER, "templates", ".git"):
         return [
             Problem(where, f"{output!r} lies in {first}/, which holds other things", 'say "site"')
         ]
     return []
+
+
+def _is_portable(part: str) -> bool:
+    """Whether a file system, of whatever sort, takes that name for a folder and keeps it."""
+    return part in ("/", "..") or (
+        not part.endswith((".", " "))
+        and not _UNPORTABLE & set(part)
+        and not any(unicodedata.category(letter)[0] == "C" for letter in part)
+        and part.partition(".")[0].casefold() not in DEVICES
+    )
 
 
 def setting_names() -> dict[str, list[str]]:
