@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import PurePosixPath
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 # not O_EXCL: a temp file of that name can only be left from a ledger that was deleted
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+_CURES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+    errno.EFBIG: "let files be larger (`ulimit -f`)",
+    errno.EROFS: "let the disk be written to (it is mounted read-only)",
+    errno.EACCES: "mend the permissions of the folder",
+    errno.EPERM: "mend the permissions and attributes of the folder",
+    errno.ENAMETOOLONG: "give the project a shorter path, or the document a shorter id",
+}
 
 
 class Publisher:
@@ -62,12 +74,35 @@ class Publisher:
         try:
             self._write(path, data)
         except OSError as error:
+            raise self._refusal(output.path, path, len(data), error) from error
+        except ValueError as error:  # a NUL, which the planner's slugs never have
             raise JobError(
-                f"cannot write {output.path}: {error.strerror}",
-                context=f"{len(data):,} bytes",
-                remedy="make room or mend the permissions, then `ledger retry --failed`",
+                f"cannot write {output.path!r}: {error}", remedy="mend the path in the job's kind"
             ) from error
         return published
+
+    def _refusal(self, name: str, path: str, size: int, error: OSError) -> JobError:
+        """What stands in the way of a file, or else what the disk said, and the remedy."""
+        what = f"cannot write {name}: {error.strerror}"
+        cure = _CURES.get(error.errno or 0, "make room or mend the permissions")
+        if obstacle := self._obstacle(path):
+            what, cure = f"cannot write {name}: {obstacle}", "move it away"
+        return JobError(
+            what, context=f"{size:,} bytes", remedy=f"{cure}, then `ledger retry --failed`"
+        )
+
+    def _obstacle(self, path: str) -> str | None:
+        """What stands where a folder of `path` or the file itself should be, if that is so."""
+        if os.path.isdir(path):  # noqa: PTH112
+            return "a folder stands there"
+        folder = os.path.dirname(path)  # noqa: PTH120
+        found = None
+        while len(folder) > len(self._root):
+            if os.path.lexists(folder) and not os.path.isdir(folder):  # noqa: PTH112
+                sort = "a link to nothing" if os.path.islink(folder) else "a file"  # noqa: PTH114
+                found = f"{os.path.relpath(folder, self._root)} is {sort} where a folder should be"
+            folder = os.path.dirname(folder)  # noqa: PTH120
+        return found
 
     def _write(self, path: str, data: bytes) -> None:
         folder, _ = os.path.split(path)
@@ -86,7 +121,7 @@ class Publisher:
             reached(Point.TEMP_WRITTEN)
             os.replace(temporary, path)  # noqa: PTH105  str paths: this is the hot path
             reached(Point.RENAMED)
-        except OSError:
+        except (OSError, ValueError):
             if os.path.lexists(temporary):
                 os.unlink(temporary)  # noqa: PTH108
             raise
@@ -100,7 +135,7 @@ class Publisher:
             raise JobError(
                 f"{folder} is outside the project's output and state folders",
                 context=f"it leads to {real}",
-                remedy="remove the link, or the `..` in the path",
+                remedy="remove the link, or the `..` in the path, then `ledger retry --failed`",
             )
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
         self._folders.add(folder)
@@ -109,7 +144,7 @@ class Publisher:
 def _size(path: str) -> int | None:
     try:
         facts = os.stat(path, follow_symlinks=False)  # noqa: PTH116
-    except (FileNotFoundError, NotADirectoryError):
+    except (OSError, ValueError):  # if it matters, writing the file will say so
         return None
     return facts.st_size if stat.S_ISREG(facts.st_mode) else None
 

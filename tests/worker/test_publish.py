@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -195,6 +196,20 @@ class TestLeavingAlone:
             precious.read_bytes(), page.read_bytes(), page.is_symlink(),
         )  # fmt: skip
 
+    def test_a_link_is_no_page_of_its_size(self, publisher: Publisher, tmp_path: Path) -> None:
+        """A link to a file that has the noted size and bytes is replaced all the same."""
+        known = publisher.publish(output(b"same"), None)
+        page, other = tmp_path / "site/a/page.html", tmp_path / "other"
+        other.write_bytes(b"emas")
+        page.unlink()
+        page.symlink_to(other)
+
+        publisher.publish(output(b"same"), known)
+
+        assert (b"emas", b"same", False) == (
+            other.read_bytes(), page.read_bytes(), page.is_symlink(),
+        )  # fmt: skip
+
 
 class TestFailing:
     """A file that cannot be made."""
@@ -272,6 +287,85 @@ class TestFailing:
         assert caught.value.remedy
         assert (True, []) == (folder.is_dir(), left(tmp_path))
 
+    @pytest.mark.parametrize(
+        ("obstacle", "what"),
+        [
+            ("a file", "site/a is a file where a folder should be"),
+            ("a dangling link", "site/a is a link to nothing where a folder should be"),
+            ("a folder", "a folder stands there"),
+        ],
+    )
+    def test_what_stands_in_the_way_is_named(
+        self, publisher: Publisher, tmp_path: Path, obstacle: str, what: str
+    ) -> None:
+        """The report says what to move away, and from where; it stays until a person does."""
+        (tmp_path / "site").mkdir()
+        if obstacle == "a file":
+            (tmp_path / "site/a").touch()
+        elif obstacle == "a folder":
+            (tmp_path / "site/a/b/page.html").mkdir(parents=True)
+        else:
+            (tmp_path / "site/a").symlink_to("nothing")
+
+        with pytest.raises(JobError) as caught:
+            publisher.publish(output(b"x", path="site/a/b/page.html"), None)
+
+        assert f"cannot write site/a/b/page.html: {what}" == caught.value.what
+        assert "1 bytes" == caught.value.context
+        assert "move it away, then `ledger retry --failed`" == caught.value.remedy
+        assert os.path.lexists(tmp_path / "site/a")
+
+    @pytest.mark.parametrize(
+        ("path", "remedy"),
+        [
+            (f"site/{'x' * 300}", "shorter id"),
+            (f"site/{'x' * 300}/page.html", "shorter id"),
+            (f"site/{'詩' * 100}.html", "shorter id"),
+            ("site/a\0b.html", "mend the path"),
+            ("site/a\0b/page.html", "mend the path"),
+            ("site/loop/page.html", "move it away"),
+        ],
+    )
+    def test_a_path_that_no_disk_takes_is_reported(
+        self, publisher: Publisher, tmp_path: Path, path: str, remedy: str
+    ) -> None:
+        """A name that is too long, a NUL, a link to itself: each is a failure with a remedy."""
+        (tmp_path / "site").mkdir()
+        (tmp_path / "site/loop").symlink_to("loop")
+        known = Published(path, 1, "d", "i1")
+
+        with pytest.raises(JobError, match="cannot write") as caught:
+            publisher.publish(output(b"x", path=path), known)
+
+        assert remedy in caught.value.remedy
+        assert [] == left(tmp_path)
+
+    @pytest.mark.parametrize("made", ["chattr", "mount"])
+    def test_a_folder_that_cannot_be_written_to_is_reported(
+        self, publisher: Publisher, tmp_path: Path, page: Path, made: str
+    ) -> None:
+        """Even root is refused, and told what to mend; the old page stays."""
+        folder = str(tmp_path / "site")
+        close, open_ = {
+            "chattr": (["chattr", "-R", "+i", folder], ["chattr", "-R", "-i", folder]),
+            "mount": (["mount", "--bind", "-o", "ro", folder, folder], ["umount", folder]),
+        }[made]
+        if (
+            shutil.which(close[0]) is None
+            or subprocess.run(close, capture_output=True, check=False).returncode
+        ):
+            pytest.skip(f"{close[0]} is not allowed here")
+        try:
+            if os.access(folder, os.W_OK) and made == "mount":
+                pytest.skip("this mount is not read-only")
+            with pytest.raises(JobError, match="cannot write") as caught:
+                publisher.publish(output(b"new"), None)
+        finally:
+            subprocess.run(open_, check=True)
+
+        assert "mend" in caught.value.remedy or "let the disk" in caught.value.remedy
+        assert (b"old", ["site/a/page.html"]) == (page.read_bytes(), left(tmp_path))
+
     def test_a_folder_is_no_file_of_its_size(self, publisher: Publisher, tmp_path: Path) -> None:
         """A folder that happens to have the noted size is not taken for the file."""
         folder = tmp_path / "site/a/page.html"
@@ -331,6 +425,16 @@ class TestOutside:
 
         assert "remove the link" in caught.value.remedy
         assert [] == left(tmp_path)
+
+    def test_a_dangling_link_is_not_followed(self, publisher: Publisher, tmp_path: Path) -> None:
+        """A folder is not made where a link leads that leads nowhere yet."""
+        (tmp_path / "site").mkdir()
+        (tmp_path / "site/a").symlink_to(tmp_path / "outside")
+
+        with pytest.raises(JobError, match="outside the project's output"):
+            publisher.publish(output(b"x"), None)
+
+        assert not (tmp_path / "outside").exists()
 
     def test_an_output_folder_that_is_a_link_is_followed(
         self, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
