@@ -34,7 +34,7 @@ def test_similar_equals_the_reference(depth):
 def test_different_equals_the_reference(depth):
     """Adding rows of the matrix of cosines walks the same way as averaging vectors."""
     vectors = points(40)
-    gram = fixed_point(vectors @ vectors.T)
+    gram = fixed_point(vectors, vectors)
 
     found = [different(gram.__getitem__, start, depth).tolist() for start in range(40)]
 
@@ -69,7 +69,7 @@ def test_twins_are_ranked_by_index():
 def test_a_walk_takes_everybody_once():
     """A full walk lists all the others, each once."""
     vectors = points(60)
-    gram = fixed_point(vectors @ vectors.T)
+    gram = fixed_point(vectors, vectors)
 
     assert sorted([5, *different(gram.__getitem__, 5, 59).tolist()]) == list(range(60))
 
@@ -77,28 +77,70 @@ def test_a_walk_takes_everybody_once():
 def test_a_long_walk_equals_the_reference():
     """Over several strides, to the end, where the sums grow."""
     vectors = points(400)
-    gram = fixed_point(vectors @ vectors.T)
+    gram = fixed_point(vectors, vectors)
 
     found = different(gram.__getitem__, 7, 399).tolist()
 
     assert found == reference.different(vectors.astype(np.float64), 7, 399)
 
 
-def test_sums_that_leave_32_bits_go_on_exactly(monkeypatch):
-    """Documents that are all alike have sums that only grow: the walk goes on in float64."""
-    vectors = Space(points(400), centre=False).place(points(400) + 3.0)
-    gram = fixed_point(vectors @ vectors.T)
-    in_range = different(gram.__getitem__, 7, 399).tolist()
-    monkeypatch.setattr(rank, "SAFE", 0)
+@pytest.mark.parametrize("limit", [0, rank.ONE, 3 * rank.ONE])
+def test_sums_that_leave_32_bits_go_on_exactly(monkeypatch, limit):
+    """Wherever a walk goes on in 64 bits, it goes the same way."""
+    vectors = points(400)
+    gram = fixed_point(vectors, vectors)
+    usual = different(gram.__getitem__, 7, 399).tolist()
+    monkeypatch.setattr(rank, "LIMIT", limit)
 
-    assert different(gram.__getitem__, 7, 399).tolist() == in_range
+    assert usual == different(gram.__getitem__, 7, 399).tolist()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 50])
+def test_long_walks_leave_32_bits_in_time(monkeypatch, steps):
+    """Roundings add up, so that 32 bits are trusted for some steps only."""
+    vectors = points(60)
+    gram = fixed_point(vectors, vectors)
+    usual = different(gram.__getitem__, 7, 59).tolist()
+    monkeypatch.setattr(rank, "STEPS", steps)
+
+    assert usual == different(gram.__getitem__, 7, 59).tolist()
+
+
+@pytest.mark.parametrize("common", [-3.0, 0.5, 3.0])
+def test_documents_that_are_all_alike_are_walked_right(common):
+    """Sums that only grow, from the first step on or after some, equal the reference's."""
+    vectors = unit(points(300) + np.float32(common) * points(1)).astype(np.float32)
+    gram = fixed_point(vectors, vectors)
+
+    found = [different(gram.__getitem__, start, 299).tolist() for start in range(5)]
+
+    wide = vectors.astype(np.float64)
+    assert found == [reference.different(wide, start, 299) for start in range(5)]
 
 
 def test_the_bounds_of_fixed_point_hold():
-    """A HIGH sum cannot overflow within a stride, nor can a safe one be taken for it."""
-    assert rank.HIGH + rank.REACH <= np.iinfo(np.int32).max
-    assert rank.SAFE + rank.REACH <= rank.MEETING == rank.HIGH - rank.REACH
-    assert rank.SAFE > 0
+    """Sums of less than 4 stay in 32 bits, used ones above the others; the limit keeps them so."""
+    four, rounding = 4 * rank.ONE, rank.STEPS**2 / 2
+    assert rank.SHIFT == four
+    assert rank.SHIFT + four <= 2**31
+    assert rank.LIMIT + rounding < (four / rank.ONE) ** 2 * rank.ONE
+
+
+def test_slices_of_columns_do_not_show(monkeypatch):
+    """The cosines of many documents are made a slice at a time."""
+    vectors = points(50)
+    whole = fixed_point(vectors[:7], vectors)
+    monkeypatch.setattr(rank, "SLICE", 8)
+
+    assert whole.tolist() == fixed_point(vectors[:7], vectors).tolist()
+
+
+def test_cosines_are_rounded_once():
+    """Fixed point is within half a unit of the product in float64."""
+    vectors = points(50)
+    wide = vectors.astype(np.float64)
+
+    assert np.abs(fixed_point(vectors, vectors) - wide @ wide.T * rank.ONE).max() <= 0.5
 
 
 def test_centring_removes_the_common_direction():

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ledger.digest import fingerprint
 from ledger.jobs import Planned
-from worker.artefacts import Artefacts, array_bytes, artefact_path, block_output, blocks
+from worker.artefacts import array_bytes, artefact_path, block_output, blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
+    import numpy as np
     import numpy.typing as npt
 
     from ledger.jobs import Job, Output
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 needs = ("space",)
 sites = ("poems",)
 effects = False
-VERSION = 2
+VERSION = 3
 BLOCK = 256
 
 
@@ -43,21 +42,12 @@ def run(job: Job, context: Context) -> Iterable[Output]:
 
     def body() -> list[bytes]:
         vectors = context.artefacts.array("space", "vectors.npy")
-        return [array_bytes(fixed_point(np.asarray(vectors[first:last]) @ vectors.T))]
+        return [array_bytes(fixed_point(vectors[first:last], vectors))]
 
     yield block_output("gram", job, body)
 
 
-def gram_rows(artefacts: Artefacts) -> Callable[[int], npt.NDArray[np.int32]]:
-    """A function that gives row i of the matrix, (n,) int32, from its memory-mapped block."""
-    opened: dict[int, npt.NDArray[np.int32]] = {}
-
-    def row(index: int) -> npt.NDArray[np.int32]:
-        number = index // BLOCK
-        block = opened.get(number)
-        if block is None:
-            block = opened[number] = artefacts.block("gram", number)
-        view: npt.NDArray[np.int32] = block[index % BLOCK]
-        return view
-
-    return row
+def gram_blocks(context: Context) -> list[npt.NDArray[np.int32]]:
+    """The blocks of rows of the matrix, each (at most BLOCK, n) int32, memory-mapped."""
+    total = context.facts["documents"]
+    return [context.artefacts.block("gram", number) for number, _, _ in blocks(total, BLOCK)]
