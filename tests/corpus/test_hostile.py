@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ledger.corpus import corpus_files, read_corpus
-from ledger.corpus.files import ALWAYS_UNPACKED, MAX_PROBLEMS, read_bytes
+from ledger.corpus.files import ALWAYS_UNPACKED, MAX_PROBLEMS, decode_lines, read_bytes
 from ledger.corpus.tables import parse_toml
 from ledger.failures import BadInputError, Problem
 from ledger.project import CorpusSettings, load_project, parse_project
@@ -127,6 +127,8 @@ def test_many_lines_that_are_not_utf8_are_counted(tmp_path: Path, name: str) -> 
     problems = _problems(_write(tmp_path, name, b"\xff\n" * 5_000))
 
     assert MAX_PROBLEMS <= len(problems) <= MAX_PROBLEMS + 1
+    assert MAX_PROBLEMS == len(decode_lines(b"\xff\n" * 5_000, name)[1])
+    assert 1 == len(decode_lines(b"\xff\n" * 5_000, name, most=1)[1])
 
 
 @pytest.mark.parametrize("name", ["p.json.gz", "p.jsonl.gz"])
@@ -167,9 +169,9 @@ def test_a_device_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
-    """A file with a hole of a terabyte in it, which costs its maker nothing."""
+    """A file with a hole of 64 GB in it, which costs its maker nothing."""
     with (tmp_path / "p.json").open("wb") as file:
-        file.truncate(1 << 40)
+        file.truncate(1 << 36)
     code = (
         "import sys; from pathlib import Path; from ledger.corpus.files import read_bytes\n"
         "print(read_bytes(Path(sys.argv[1]), 'p.json').what)"
@@ -186,10 +188,10 @@ def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
 def test_a_note_with_a_hole_is_not_read(tmp_path: Path) -> None:
     """A note whose size alone says that it is too large is not opened; excluding it helps."""
     with (tmp_path / "a.md").open("wb") as file:
-        file.truncate(1 << 40)
+        file.truncate(1 << 36)
     _write(tmp_path, "b.md", "Hello")
 
-    assert ["has 1,099,511,627,776 bytes, more than the 1,000,000 allowed"] == _whats(tmp_path)
+    assert ["has 68,719,476,736 bytes, more than the 1,000,000 allowed"] == _whats(tmp_path)
     assert 1 == len(read_corpus(tmp_path, CorpusSettings(exclude=("notes/a",))))
 
 
@@ -334,9 +336,9 @@ def test_many_dots_in_texts_are_fine() -> None:
 
 
 def test_settings_of_any_size_are_not_read(tmp_path: Path) -> None:
-    """A terabyte of settings is refused by what can be seen of it."""
+    """Sixty-four gigabytes of settings are refused by what can be seen of it."""
     with (tmp_path / "ledger.toml").open("wb") as file:
-        file.truncate(1 << 40)
+        file.truncate(1 << 36)
     with pytest.raises(BadInputError) as caught:
         load_project(tmp_path)
 
@@ -381,6 +383,16 @@ def test_a_setting_that_nothing_can_hold_is_refused(tmp_path: Path, text: str, w
         parse_project(tmp_path, text)
 
     assert [what] == [problem.what for problem in caught.value.problems]
+
+
+def test_only_the_first_of_many_mistakes_are_guessed_at(tmp_path: Path) -> None:
+    """Looking for the setting that was meant takes long, for thousands that are none."""
+    with pytest.raises(BadInputError) as caught:
+        parse_project(tmp_path, "".join(f"site{number} = 1\n" for number in range(200)))
+
+    remedies = [problem.remedy for problem in caught.value.problems]
+    assert "did you mean site?" == remedies[0] == remedies[99]
+    assert remedies[100].startswith("known here: site")
 
 
 def test_a_setting_cannot_write_to_the_terminal(tmp_path: Path) -> None:

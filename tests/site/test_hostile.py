@@ -37,6 +37,7 @@ MARKUP = (
     "{{ ''.__class__.__mro__ }} ${7*7} <%= 7*7 %> #{7*7}",
     "\u202eright to left\u202c \u2028 \ufeff \u200b",
 )
+SITE = MARKUP[2] + MARKUP[8]  # the site's own title
 NAMES = (
     "..", ".", "../../../etc/passwd", "/etc/passwd", "..\\..\\x", "C:\\x", "\\\\host\\share",
     "．．／x", "․․/x", "a\u202egnp.html", "\u200b", "\u2066a", "é", "e\u0301", "E\u0301", "É",
@@ -123,7 +124,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     built = Built(root, [], 0, {}, {})
     (root / "poems.json").write_text(json.dumps(list(poems())), "utf-8")
     (root / "ledger.toml").write_text(
-        f"[site]\ntitle = {json.dumps(MARKUP[2])}\n[pages]\nper_page = 8\ndepth = 10\n"
+        f"[site]\ntitle = {json.dumps(SITE)}\n[pages]\nper_page = 8\ndepth = 10\n"
         f'[words]\nmin_count = 2\n[themes]\n{json.dumps(MARKUP[3])} = "love"\nb = "war"\n'
     )
     planned = built.ledger("init")
@@ -199,7 +200,7 @@ def test_headings_and_titles_are_text(built: Built) -> None:
     home = parsed(built.site / "index.html")
     links = {text(link) for link in home.iter("a")}
 
-    assert MARKUP[2] == text(home.find("head/title")) == text(next(home.iter("h1")))
+    assert SITE == text(home.find("head/title")) == text(next(home.iter("h1")))
     assert {poem["category"] for poem in poems()} <= links
     for page in (built.site / "similar").rglob("*.html"):
         document = parsed(page)
