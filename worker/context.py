@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ledger.corpus.placed import Placed
     from ledger.db import Database
+    from ledger.logs import WorkerLog
     from ledger.project import Project
     from ledger.templates import Templates
     from ledger.vectors.embedders import Embedder
@@ -29,8 +30,11 @@ ENTRIES_MARK = "\ue000entries\ue000"
 class Context:
     """One worker's view of the project; everything heavy is opened when it is first used."""
 
-    def __init__(self, project: Project, facts: dict[str, Any], database: Database) -> None:
+    def __init__(
+        self, project: Project, facts: dict[str, Any], database: Database, log: WorkerLog
+    ) -> None:
         self.project = project
+        self.log = log
         self.settings = project.settings
         self.facts = facts
         self.documents = Documents(database)

@@ -63,7 +63,7 @@ class Worker:
         self.publisher = Publisher(project.root, (output, STATE_FOLDER), self.id)
         facts = read_facts(self.store)
         self.kinds = PlannedKinds(facts["kinds"])
-        self.context = Context(self.project, facts, self.store)
+        self.context = Context(self.project, facts, self.store, self.log)
 
     @property
     def lease_seconds(self) -> float:

@@ -17,6 +17,7 @@ from bench.report import Check, Outcome, number
 from bench.timing import by_turns, seconds
 from ledger.catalogue import read_facts
 from ledger.jobs import Job
+from ledger.logs import WorkerLog
 from ledger.project import load_project
 from ledger.store import Store
 from worker.context import Context
@@ -39,7 +40,8 @@ def rankings_of(site: Site, depth: int) -> Iterator[Rankings]:
     with Store(project.ledger_path, read_only=True) as store:
         planned = site.sql("SELECT kind, payload FROM jobs WHERE kind LIKE 'rank-%' GROUP BY kind")
         payloads = {kind: json.loads(payload) for kind, payload in planned}
-        yield Rankings(Context(project, read_facts(store), store), payloads, depth)
+        log = WorkerLog(project.state, 0)
+        yield Rankings(Context(project, read_facts(store), store, log), payloads, depth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from vectors import reference
 
+from ledger.logs import WorkerLog, log_path
 from ledger.vectors.rank import ONE, different, fixed_point
 from ledger.vectors.space import unit
 from worker.kinds import rank_different
@@ -120,22 +121,25 @@ def test_blocks_that_do_not_fit_are_refused():
 
 
 @pytest.mark.parametrize("worthwhile", [0, 10**18])
-def test_the_kind_gives_the_same_either_way(monkeypatch, worthwhile):
+def test_the_kind_gives_the_same_either_way(monkeypatch, tmp_path, worthwhile):
     """How much work there is decides how it is done, not what comes out."""
     gram = fixed_point(VECTORS["random"], VECTORS["random"])
     monkeypatch.setattr(rank_different, "WORTHWHILE", worthwhile)
 
-    found = rank_different.walks(cut(gram, 256), range(60, 70), 299).tolist()
+    found = rank_different.walks(
+        WorkerLog(tmp_path, 1), cut(gram, 256), range(60, 70), 299
+    ).tolist()
 
     assert plain(gram, range(60, 70), 299) == found
 
 
-def test_without_numba_numpy_walks(monkeypatch):
-    """The extra is one: where it is missing, everything works."""
+def test_without_numba_numpy_walks(monkeypatch, tmp_path):
+    """The extra is one: where it is missing, everything works, and the log says why it is slower."""
     monkeypatch.setattr(rank_different, "WORTHWHILE", 0)
     monkeypatch.setitem(sys.modules, "ledger.vectors.kernel", None)
 
-    assert rank_different._kernel(1) is None
+    assert rank_different._kernel(WorkerLog(tmp_path, 1), 1) is None
+    assert "pip install 'ledger[fast]'" in log_path(tmp_path, 1).read_text("utf-8")
 
 
 def test_compiled_once(tmp_path):

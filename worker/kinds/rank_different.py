@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ledger.jobs import Job, Output, Planned
+    from ledger.logs import WorkerLog
     from ledger.planner import Plan
     from worker.context import Context
 
@@ -41,29 +42,31 @@ def run(job: Job, context: Context) -> Iterable[Output]:
 
     def body() -> list[bytes]:
         starts = range(job.payload["first"], job.payload["last"])
-        return [array_bytes(walks(gram_blocks(context), starts, job.payload["depth"]))]
+        return [array_bytes(walks(context.log, gram_blocks(context), starts, job.payload["depth"]))]
 
     yield block_output("rank-different", job, body)
 
 
-def walks(rows: list[Indices], starts: range, depth: int) -> Indices:
+def walks(log: WorkerLog, rows: list[Indices], starts: range, depth: int) -> Indices:
     """The walks from all of `starts`: compiled where that pays, with the same result."""
     import numpy as np
 
     from ledger.vectors.rank import different
 
-    if kernel := _kernel(len(starts) * depth * sum(map(len, rows))):
+    if kernel := _kernel(log, len(starts) * depth * sum(map(len, rows))):
         return kernel(rows, starts, depth)
     row_of = [row for block in rows for row in block]
     return np.stack([different(row_of.__getitem__, start, depth) for start in starts])
 
 
-def _kernel(additions: int) -> Kernel | None:
+def _kernel(log: WorkerLog, additions: int) -> Kernel | None:
     """The compiled walks, if they are worth it and the extra `fast` is installed."""
     if additions < WORTHWHILE:
         return None
     try:
         from ledger.vectors.kernel import different
-    except (ImportError, OSError, RuntimeError):  # no numba, or no place for what it compiles
+    except (ImportError, OSError, RuntimeError) as error:
+        # no numba, or no place for what it compiles: slower, and not otherwise
+        log.warning("walking in NumPy", why=str(error), remedy="pip install 'ledger[fast]'")
         return None
     return different
