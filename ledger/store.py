@@ -268,15 +268,8 @@ class Store(Database):
         """Open a run; runs whose coordinator died are closed as abandoned."""
         with self.immediate():
             self.run("end_abandoned_runs", at=clock.wall())
-            return int(
-                self.value(
-                    "start_run",
-                    at=clock.wall(),
-                    boot=clock.boot_id(),
-                    workers=workers,
-                    keep_going=keep_going,
-                )  # fmt: skip
-            )
+            facts = {"at": clock.wall(), "boot": clock.boot_id(), "workers": workers}
+            return int(self.value("start_run", **facts, keep_going=keep_going))
 
     def select(self, *, kinds: Iterable[str] | None = None, documents: int | None = None) -> None:
         """Choose what the run is about: some kinds, the jobs of the first documents, or all."""

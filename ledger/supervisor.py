@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -370,9 +371,10 @@ def requeue_lost_outputs(project: Project, store: Store) -> int:
 
 def _size(path: Path) -> int | None:
     try:
-        return os.stat(path).st_size  # noqa: PTH116  called for every page
+        facts = os.stat(path, follow_symlinks=False)  # noqa: PTH116  called for every page
     except OSError:
         return None
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else None
 
 
 def _cause(code: int) -> str:

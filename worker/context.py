@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ledger.vectors.embedders import Embedder
     from worker.artefacts import Artefacts, Entries
 
-# Stands where the entries go while the page around them is rendered: private use characters
-# that no text has. A title that had them would fail its page, loudly.
-ENTRIES_MARK = "\ue000entries\ue000"
+# Stands where the entries go while the page around them is rendered. No text can have it:
+# the corpus readers refuse NUL.
+ENTRIES_MARK = "\0entries\0"
 
 
 class Context:
