@@ -169,6 +169,43 @@ def retry(
     click.echo(json.dumps({"retried": count}) if json_ else f"{count:,} jobs are pending again")
 
 
+@main.command()
+@in_project
+@click.option("--fix", is_flag=True, help="Mend what is safe to mend; not while a build runs.")
+@as_json
+def doctor(folder: Path, fix: bool, json_: bool) -> None:
+    """Look at everything that can be wrong with the project, and say what to do about it.
+
+    The ledger, dead workers' leases, every file of the site, vectors, rankings, disk and
+    limits. Writes nothing without --fix. Exits with 1 if there are errors or warnings.
+
+    \b
+    ledger doctor
+    ledger doctor --fix
+    ledger doctor --json | jq '.findings[] | select(.severity == "error")'
+    """
+    from ledger.doctor import check_health
+
+    sys.exit(check_health(_project(folder), fix=fix, as_json=json_))
+
+
+@main.command()
+@in_project
+@as_json
+def verify(folder: Path, json_: bool) -> None:
+    """Compare every file that was built with its digest, and put back what is damaged.
+
+    `ledger spawn` then builds it again. Exits with 1 if something was damaged.
+
+    \b
+    ledger verify && echo sound
+    ledger verify --json | jq .damaged
+    """
+    from ledger.verify import verify as compare
+
+    sys.exit(compare(_project(folder), as_json=json_))
+
+
 def _project(folder: Path) -> Project:
     from ledger.project import find_root, load_project
 

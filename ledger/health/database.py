@@ -1,0 +1,106 @@
+"""Checks of the ledger file: whole, of our version, without loose ends, rightly counted, planned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ledger.catalogue import Documents
+from ledger.db import migrations
+from ledger.digest import fingerprint
+from ledger.health.finding import MOVE_AWAY, error, ok, refused, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ledger.health.case import Case
+    from ledger.health.finding import Finding
+    from ledger.project import Project
+    from ledger.store import Store
+
+DOCUMENTS_AT_ONCE = 1000
+
+
+def integrity(case: Case) -> Iterator[Finding]:
+    """The file is whole, page by page and index by index."""
+    for fault in case.faults:
+        yield refused(fault)
+    if not case.faults:
+        size = case.project.ledger_path.stat().st_size
+        yield ok(f"{case.name} is whole, {size / 1e6:,.1f} MB")
+
+
+def schema(case: Case) -> Iterator[Finding]:
+    """The schema is the one that this program knows."""
+    if case.faults:
+        return
+    have, want = case.ledger.version, len(migrations())
+    if have > want:
+        yield error(
+            f"the ledger has schema version {have}, this program knows {want}",
+            case.name,
+            "upgrade the program: pip install -U ledger",
+        )
+    elif have < want:
+        yield warning(
+            f"the ledger has schema version {have}, this program wants {want}",
+            case.name,
+            "run `ledger init` once; it migrates the ledger and keeps what is done",
+        )
+    else:
+        yield ok(f"schema version {have}, as this program wants it")
+
+
+def references(case: Case) -> Iterator[Finding]:
+    """No row names one that is not there."""
+    loose = Counter((row["table"], row["parent"]) for row in case.ledger.rows("foreign_key_check"))
+    for (table, parent), count in loose.items():
+        yield error(
+            f"{count:,} rows of {table} name rows of {parent} that are not there",
+            case.name,
+            MOVE_AWAY,
+        )
+    if not loose:
+        yield ok("no row names one that is not there")
+
+
+def counters(case: Case) -> Iterator[Finding]:
+    """The counters, by which phases follow one another, agree with counting the jobs."""
+    for row in case.ledger.rows("miscounted"):
+        yield error(
+            f"{row['kind']}, {row['class']}: {row['kept']:,} by the counters, "
+            f"{row['counted']:,} when counted",
+            case.name,
+        )
+    if not case.ledger.rows("miscounted"):
+        jobs = sum(count.total + count.held for count in case.ledger.counts())
+        yield ok(f"{jobs:,} jobs, as the counters say")
+
+
+def recount(project: Project, store: Store, findings: Sequence[Finding]) -> None:
+    """Count the jobs anew."""
+    del project, findings
+    with store.immediate():
+        store.run("forget_counters")
+        store.run("recount")
+
+
+def plan(case: Case) -> Iterator[Finding]:
+    """There is a plan, and the documents in it are those that it was made from."""
+    if not case.facts:
+        yield error("nothing is planned", case.name, "ledger init")
+        return
+    wanted, seen = case.facts["documents"], 0
+    for first in range(0, wanted, DOCUMENTS_AT_ONCE):
+        for document in Documents(case.ledger).between(first, first + DOCUMENTS_AT_ONCE):
+            seen += 1
+            if fingerprint(document.text) != document.text_digest:
+                yield error(
+                    f"the text of {document.identity} is not the one that was planned",
+                    case.name,
+                    MOVE_AWAY,
+                )
+    if seen != wanted:
+        yield error(f"{seen:,} of {wanted:,} planned documents are there", case.name, MOVE_AWAY)
+    else:
+        yield ok(f"{wanted:,} documents are planned, with the texts that they had then")

@@ -1,0 +1,101 @@
+"""What a check says: how bad it is, what it is, where, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ledger.failures import LedgerError
+
+
+class Severity(StrEnum):
+    """How bad a finding is; errors and warnings make the exit code 1."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+MISSING = "is missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file of a done job that is not what the job made: whose, of which kind, where, and why."""
+
+    job: int
+    kind: str
+    path: str
+    what: str
+
+    @property
+    def misleading(self) -> bool:
+        """Whether there is a file that other jobs may have built from."""
+        return self.what != MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a check saw; `damage` is there when building a job again mends it."""
+
+    severity: Severity
+    what: str
+    where: str = ""
+    remedy: str = ""
+    damage: Damage | None = None
+
+    @property
+    def bad(self) -> bool:
+        """Whether something is to be done about it."""
+        return self.severity in (Severity.WARNING, Severity.ERROR)
+
+    def as_dict(self) -> dict[str, str]:
+        """For `--json`."""
+        return {
+            "severity": str(self.severity),
+            "what": self.what,
+            "where": self.where,
+            "remedy": self.remedy,
+        }
+
+
+FIX = "ledger doctor --fix"
+# All three files: a -wal that stays behind would be replayed into the new ledger.
+MOVE_AWAY = (
+    "stop the build if one runs, then: mkdir -p .ledger/broken && mv .ledger/ledger.db* "
+    ".ledger/broken/ && ledger init && ledger spawn; everything is made again, texts are embedded "
+    "again, and files whose bytes come out the same are not rewritten"
+)
+
+
+def ok(what: str) -> Finding:
+    """What was looked at, with its figure."""
+    return Finding(Severity.OK, what)
+
+
+def note(what: str, where: str = "", remedy: str = "") -> Finding:
+    """Good to know; nothing has to be done."""
+    return Finding(Severity.NOTE, what, where, remedy)
+
+
+def warning(what: str, where: str = "", remedy: str = FIX) -> Finding:
+    """Wrong or risky, and nothing that is published suffers from it yet."""
+    return Finding(Severity.WARNING, what, where, remedy)
+
+
+def error(what: str, where: str = "", remedy: str = FIX) -> Finding:
+    """Broken."""
+    return Finding(Severity.ERROR, what, where, remedy)
+
+
+def damaged(damage: Damage) -> Finding:
+    """A broken file that building its job again mends."""
+    return Finding(Severity.ERROR, f"{damage.path} {damage.what}", damage.path, FIX, damage)
+
+
+def refused(problem: LedgerError) -> Finding:
+    """A check could not do its work, for reasons that came with their remedy."""
+    return error(problem.what, problem.context, problem.remedy)

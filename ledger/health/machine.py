@@ -1,0 +1,192 @@
+"""Checks of the machine: SQLite, filesystems, room, limits; and whether `spawn` would start."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.db import has_wal_reset_race, sqlite_version
+from ledger.failures import BadInputError
+from ledger.health.finding import Finding, Severity, note, ok, warning
+from ledger.preflight import check_before_spawn
+from ledger.project import STATE_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.health.case import Case
+
+NEEDED_SQLITE = (3, 38, 0)  # STRICT tables are of 3.37, JSON is built in since 3.38
+# What a process has open beside the artefacts: the ledger with its -wal and -shm twice (the
+# heart has a connection of its own), slot, log, turnstile, pipes, Python's own.
+OPEN_FILES = 32
+FILES_PER_CHILD = 2
+THREADS_PER_WORKER = 3
+NETWORKS = {
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "lustre",
+    "davfs",
+    "vboxsf",
+}
+MEMORY = {"tmpfs", "ramfs"}
+
+
+def sqlite(case: Case) -> Iterator[Finding]:
+    """SQLite is new enough, and has no known way to lose a commit."""
+    del case
+    yield sqlite_finding(sqlite_version())
+
+
+def sqlite_finding(version: str) -> Finding:
+    """What there is to say of that version."""
+    remedy = "pip install pysqlite3, which bundles a current one"
+    if tuple(int(part) for part in version.split(".")) < NEEDED_SQLITE:
+        wanted = ".".join(map(str, NEEDED_SQLITE))
+        what = f"SQLite {version} lacks STRICT tables or JSON, which came by {wanted}"
+        return Finding(Severity.ERROR, what, "sqlite", remedy)
+    if has_wal_reset_race(version):
+        return note(
+            f"SQLite {version} can lose commits in WAL mode: the ledger uses the slower rollback journal",
+            "sqlite",
+            remedy,
+        )
+    return ok(f"SQLite {version} with a write-ahead log")
+
+
+# -- where the files lie ----------------------------------------------------------------------
+
+
+def filesystems(case: Case) -> Iterator[Finding]:
+    """Ledger and output lie on a local disk, where locks and shared memory do what they say."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+    except OSError:
+        yield note("the kinds of the filesystems cannot be told on this system")
+        return
+    for what, path in (("the ledger", case.project.state), ("the output", case.project.output)):
+        yield filesystem_finding(what, path, filesystem_of(path.resolve(), mounts))
+
+
+def filesystem_of(path: Path, mounts: str) -> str:
+    """The kind of filesystem that holds `path`, from the text of /proc/self/mountinfo."""
+    best, kind = -1, "unknown"
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        place = Path(left.split(" ")[4].encode().decode("unicode_escape"))
+        depth = len(place.parts)
+        if path.is_relative_to(place) and depth >= best:  # the later mount covers the earlier
+            best, kind = depth, right.split(" ")[0]
+    return kind
+
+
+def filesystem_finding(what: str, path: Path, kind: str) -> Finding:
+    """What there is to say of a filesystem of that kind."""
+    if kind in NETWORKS or kind.startswith("fuse."):
+        return warning(
+            f"{what} lies on {kind}, where locks and the write-ahead log are not to be trusted",
+            str(path),
+            "build on a local disk, and copy the site from there",
+        )
+    if kind in MEMORY:
+        return note(
+            f"{what} lies in memory ({kind}), and is gone when the machine stops", str(path)
+        )
+    return ok(f"{what} lies on {kind}")
+
+
+# -- room and limits --------------------------------------------------------------------------
+
+
+def ready(case: Case) -> Iterator[Finding]:
+    """`ledger spawn` would start: what it looks at before its first worker, the room among it."""
+    try:
+        for text in check_before_spawn(case.project, case.ledger):
+            yield note(text, str(case.project.root), "ledger init")
+    except BadInputError as refusal:
+        for problem in refusal.problems:
+            yield Finding(
+                Severity.ERROR, f"{problem.where} {problem.what}", problem.where, problem.remedy
+            )
+    else:
+        free = shutil.disk_usage(case.project.root).free
+        yield ok(f"`ledger spawn` would start; {free / 1e9:,.1f} GB free")
+
+
+def inodes(case: Case) -> Iterator[Finding]:
+    """The filesystem can hold as many new files as are planned."""
+    disk, needed = os.statvfs(case.project.root), case.ledger.value("unwritten_outputs")
+    if disk.f_files and disk.f_favail < needed:  # some filesystems have no fixed number, and say 0
+        yield warning(
+            f"{needed:,} files are planned, and the filesystem takes {disk.f_favail:,} more",
+            str(case.project.root),
+            "remove small files there, or move the project to a filesystem with more inodes",
+        )
+    else:
+        yield ok(f"{needed:,} new files are planned, and there is room for their names")
+
+
+def open_files(case: Case) -> Iterator[Finding]:
+    """A worker may map every artefact of the plan, which keeps a file open for each."""
+    artefacts = case.ledger.value("count_outputs", pattern=f"{STATE_FOLDER}/artefacts/*")
+    needed = OPEN_FILES + max(artefacts, FILES_PER_CHILD * _workers(case))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        yield warning(
+            f"a process may open {soft:,} files, and may need {needed:,}",
+            "RLIMIT_NOFILE",
+            f"ulimit -n {needed} before `ledger spawn`"
+            + (f" (the hard limit is {hard:,})" if hard < needed else ""),
+        )
+    else:
+        yield ok(f"{needed:,} open files may be needed, {_limit(soft)} are allowed")
+
+
+def processes(case: Case) -> Iterator[Finding]:
+    """This user may start the workers: the limit counts all of his threads; root has none."""
+    workers = _workers(case)
+    needed = THREADS_PER_WORKER * workers
+    soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    if os.getuid() == 0 or soft == resource.RLIM_INFINITY:
+        yield ok(f"{workers:,} workers are {needed:,} threads, of as many as one likes")
+        return
+    used = _threads()
+    if used + needed > soft:
+        yield warning(
+            f"{workers:,} workers are {needed:,} threads, {used:,} run, and {soft:,} are allowed",
+            "RLIMIT_NPROC",
+            f"ulimit -u {used + needed}, or fewer workers",
+        )
+    else:
+        yield ok(f"{workers:,} workers are {needed:,} threads; {used:,} run, {soft:,} are allowed")
+
+
+def _workers(case: Case) -> int:
+    """As many as the last run had, or as a plain `spawn` starts."""
+    last = case.ledger.last_run()
+    return max(last["workers"] if last else 0, os.cpu_count() or 1)
+
+
+def _threads() -> int:
+    """How many threads of this user there are; 0 where /proc does not tell."""
+    total = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid == os.getuid():
+                total += len(list((process / "task").iterdir()))
+        except OSError:
+            continue
+    return total
+
+
+def _limit(number: int) -> str:
+    return "as many as one likes" if number == resource.RLIM_INFINITY else f"{number:,}"

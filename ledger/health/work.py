@@ -1,0 +1,100 @@
+"""Checks of who works: runs, workers and leases that a death left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger import clock, slots
+from ledger.failures import Reason
+from ledger.health.finding import note, ok, warning
+from ledger.supervisor import adopt
+from ledger.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ledger.db import Row
+    from ledger.health.case import Case
+    from ledger.health.finding import Finding
+    from ledger.project import Project
+    from ledger.store import Store
+
+
+def living(project: Project, store: Store) -> list[int]:
+    """The workers that hold their slots."""
+    folder = project.state / "workers"
+    return [row["id"] for row in store.open_workers() if slots.is_alive(folder, row["id"])]
+
+
+def leases(case: Case) -> Iterator[Finding]:
+    """Every lease has a worker that lives; the coordinator, if there is one, sees to its own."""
+    alive = living(case.project, case.ledger)
+    out = case.ledger.rows("leases_out")
+    orphans = [row for row in out if _is_orphan(row, alive, building=case.building)]
+    for row in orphans:
+        yield warning(
+            f"lease {row['token']} holds {counted(row['jobs'], 'job')} for worker {row['worker']}, "
+            "who is gone",
+            f"lease {row['token']}",
+        )
+    if not orphans:
+        yield ok(f"{counted(len(out), 'lease')} out, none of a dead worker")
+
+
+def _is_orphan(row: Row, alive: Sequence[int], *, building: bool) -> bool:
+    return bool(row["ended"]) or (not building and row["worker"] not in alive)
+
+
+def release_orphans(project: Project, store: Store, findings: Sequence[Finding]) -> None:
+    """Give back what dead workers hold; their jobs are not charged an attempt."""
+    del findings
+    alive = living(project, store)
+    for row in store.rows("leases_out"):
+        if _is_orphan(row, alive, building=False):
+            store.reap_worker(0, row["worker"], None, Reason("died with its run"))
+
+
+def workers(case: Case) -> Iterator[Finding]:
+    """Every worker that the ledger thinks alive is, and has a coordinator."""
+    rows = case.ledger.open_workers()
+    if case.building:
+        yield ok(f"{counted(len(rows), 'worker')} at work under a living coordinator")
+        return
+    alive = living(case.project, case.ledger)
+    for row in rows:
+        who, where = f"worker {row['id']} (pid {row['pid']})", f"run {row['run']}"
+        if row["id"] in alive:
+            yield note(f"{who} has lost its coordinator, and finishes the job in hand", where)
+        else:
+            yield warning(f"{who} died and was not seen to", where)
+    if not rows:
+        yield ok("no worker is left over")
+
+
+def adopt_workers(project: Project, store: Store, findings: Sequence[Finding]) -> None:
+    """Take over from the dead, as the next `ledger spawn` would."""
+    del findings
+    adopt(project, store)
+
+
+def runs(case: Case) -> Iterator[Finding]:
+    """No run is open without a coordinator."""
+    rows = case.ledger.rows("open_runs")
+    if case.building:
+        yield ok("a build is going on")
+        return
+    for row in rows:
+        yield warning(
+            f"run {row['id']} with {counted(row['workers'], 'worker')} was never ended: its "
+            "coordinator died",
+            f"run {row['id']}",
+        )
+    if not rows:
+        yield ok("no run was left open")
+
+
+def close_runs(project: Project, store: Store, findings: Sequence[Finding]) -> None:
+    """End the open runs as abandoned."""
+    del project, findings
+    with store.immediate():
+        store.run("end_abandoned_runs", at=clock.wall())
