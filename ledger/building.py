@@ -15,6 +15,7 @@ from ledger.progress import make_view
 from ledger.store import Store
 from ledger.supervisor import Orders, Supervisor, adopt, requeue_lost_outputs, sole_coordinator
 from ledger.tidy import remove_leftovers
+from ledger.wording import counted
 
 if TYPE_CHECKING:
     from ledger.project import Project
@@ -45,11 +46,9 @@ def build(
     with sole_coordinator(project), Store(project.ledger_path) as store:
         adopt(project, store)
         remove_leftovers(project, store)
-        lost = requeue_lost_outputs(project, store)
+        warnings = _put_back_damaged(project, store)
         store.select(kinds=kinds, documents=limit)
-        warnings = check_before_spawn(project, store)
-        if lost:
-            warnings.append(f"{lost:,} done jobs had lost their files; they are built again")
+        warnings += check_before_spawn(project, store)
         for warning in warnings:
             click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
         view = make_view(quiet=quiet, as_json=as_json)
@@ -60,6 +59,30 @@ def build(
             view.close(supervisor)
         _report(store, code, as_json=as_json)
     return code
+
+
+def _put_back_damaged(project: Project, store: Store) -> list[str]:
+    """Put back jobs whose files are not what they were; returns what there is to say of it.
+
+    Of every done job the size is looked at. What a run made that did not end cleanly is hashed:
+    after a power cut a file may have its name and its size, and not its bytes.
+    """
+    said = []
+    unproven = store.unproven_files()
+    if unproven:
+        from ledger.health.outputs import hash_outputs, requeue
+
+        damages = hash_outputs(project.root, unproven).damages
+        if damages:
+            requeue(project, store, damages)
+            said.append(
+                f"the last run did not end cleanly, and {counted(len(damages), 'file')} of the "
+                f"{len(unproven):,} that it made are damaged; they are built again"
+            )
+    lost = requeue_lost_outputs(project, store)
+    if lost:
+        said.append(f"{lost:,} done jobs had lost their files; they are built again")
+    return said
 
 
 def _chosen_kinds(project: Project, only: tuple[str, ...]) -> set[str] | None:

@@ -1,0 +1,56 @@
+"""After an end that was not clean: what that run made is looked at before it is trusted."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from e2e.conftest import until
+
+
+def rot(path: Path) -> bytes:
+    """Change a file but not its size, as a disk does that never got the blocks."""
+    before = path.read_bytes()
+    path.write_bytes(bytes(len(before)))
+    return before
+
+
+def test_what_a_killed_run_made_is_hashed(new_site):
+    """A page of the right size and the wrong bytes is built again."""
+    site = new_site(24)
+    process = site.start("spawn", 1)
+    until(lambda: site.done() > 20, "some pages")
+    site.kill_all(process)
+    with site.store(read_only=True) as store:
+        path = next(row["path"] for row in store.unproven_files() if "artefacts" not in row["path"])
+    before = rot(site.root / path)
+
+    report = site.run("spawn", 2)
+
+    assert "did not end cleanly, and 1 file of the" in report
+    assert (site.root / path).read_bytes() == before
+
+
+def test_what_the_last_run_before_a_restart_made_is_hashed(new_site, monkeypatch):
+    """It ended cleanly, but nothing says that its files had reached the disk by then."""
+    site = new_site(6)
+    site.run("spawn", 1)
+    page = site.root / "site" / "index.html"
+    before = rot(page)
+    with site.store() as store, store.immediate():
+        store.connection.execute("UPDATE runs SET boot = 'another'")
+
+    report = site.run("spawn", 1)
+
+    assert "are damaged" in report
+    assert page.read_bytes() == before
+
+
+def test_a_clean_end_costs_nothing(new_site):
+    """Sizes are looked at always, bytes only where there is a reason."""
+    site = new_site(6)
+    site.run("spawn", 1)
+
+    with site.store(read_only=True) as store:
+        assert store.unproven_files() == []
+    assert "damaged" not in site.run("spawn", os.cpu_count())
