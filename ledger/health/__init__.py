@@ -41,7 +41,8 @@ class Check:
 
 AGAIN = "`ledger spawn` builds it again"
 
-# Mended in this order: the counters first, since every later change of a job moves them.
+# Mended in this order: the counters first, since every later change of a job moves them; runs
+# after files, since `spawn` hashes what an open run made, and a closed one's it trusts.
 CHECKS = (
     Check("sqlite", machine.sqlite, always=True),
     Check("filesystem", machine.filesystems, always=True),
@@ -53,12 +54,12 @@ CHECKS = (
     Check("temporary", outputs.temporary, outputs.sweep, "deleted"),
     Check("leases", work.leases, work.release_orphans, "released"),
     Check("workers", work.workers, work.adopt_workers, "taken over from"),
-    Check("runs", work.runs, work.close_runs, "closed"),
     Check("leftovers", outputs.leftovers, outputs.remove_leftovers, "deleted"),
     Check("files", outputs.files, outputs.rebuild, AGAIN),
     Check("vectors", vectors.shards, outputs.rebuild, AGAIN),
     Check("space", vectors.space, outputs.rebuild, AGAIN),
     Check("rankings", vectors.rankings, outputs.rebuild, AGAIN),
+    Check("runs", work.runs, work.close_runs, "closed"),
     Check("ready", machine.ready),
     Check("inodes", machine.inodes),
     Check("open files", machine.open_files),

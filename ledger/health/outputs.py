@@ -79,7 +79,7 @@ def _look_at(root: Path, rows: Sequence[Row]) -> list[Damage]:
 def _fault(path: Path, size: int | None, digest: str | None) -> str:
     """What is wrong with a file, or nothing."""
     try:
-        facts = path.stat()
+        facts = path.lstat()
         if not stat.S_ISREG(facts.st_mode):
             return "is not a file"
         if digest is None:

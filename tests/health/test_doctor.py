@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHECKS = [
     "sqlite", "filesystem", "integrity", "schema", "references", "counters", "plan", "temporary",
-    "leases", "workers", "runs", "leftovers", "files", "vectors", "space", "rankings", "ready",
+    "leases", "workers", "leftovers", "files", "vectors", "space", "rankings", "runs", "ready",
     "inodes", "open files", "processes",
 ]  # fmt: skip
 

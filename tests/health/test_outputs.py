@@ -134,12 +134,15 @@ def test_followers_keep_their_size(site: Patient) -> None:
     ]
 
 
-@pytest.mark.parametrize("state", ["a folder", "never published"])
+@pytest.mark.parametrize("state", ["a folder", "a link", "never published"])
 def test_stranger_damage(site: Patient, state: str) -> None:
-    """A folder in a file's place, and a done job that never published a file that is there."""
+    """A folder or a link in a file's place, and a done job whose file was never published."""
     path = site.find("site/similar/*/*.html")
     if state == "a folder":
         become_a_folder(path)
+    elif state == "a link":
+        path.rename(site.root / "moved.html")
+        path.symlink_to(site.root / "moved.html")
     else:
         site.sql(
             "UPDATE outputs SET bytes = NULL, digest = NULL, inputs = NULL WHERE path = ?",
@@ -148,7 +151,7 @@ def test_stranger_damage(site: Patient, state: str) -> None:
 
     what = site.look().bad("files")[0]["what"]
 
-    assert ("is not a file" if state == "a folder" else "never published") in what
+    assert ("never published" if state == "never published" else "is not a file") in what
     assert 1 == site.verify()[1]["requeued"]
 
 
