@@ -1,0 +1,157 @@
+"""What a queue in SQLite must never do, looked for in the source; and the WAL beside readers."""
+
+from __future__ import annotations
+
+import ast
+import time
+from pathlib import Path
+
+import pytest
+from e2e.conftest import until
+
+HOME = Path(__file__).resolve().parents[2]
+SOURCES = sorted([*HOME.glob("ledger/**/*.py"), *HOME.glob("worker/**/*.py")])
+WAL_BYTES = 17 << 20  # the limit that Ledger sets it, and a little
+SQL = {"SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "BEGIN", "PRAGMA"}
+OPENS = {
+    "open",
+    "read_bytes",
+    "read_text",
+    "write_bytes",
+    "write_text",
+    "copyfile",
+    "copy",
+    "copy2",
+}
+
+
+def names(node: ast.AST) -> set[str]:
+    """Every name, attribute and string in it."""
+    found = set()
+    for part in ast.walk(node):
+        found |= {getattr(part, "id", None), getattr(part, "attr", None)}
+        found |= {part.value} if isinstance(part, ast.Constant) else set()
+    return {name for name in found if isinstance(name, str)}
+
+
+def calls(path: Path, wanted: set[str]) -> list[ast.Call]:
+    """The calls of functions or methods of these names."""
+    return [
+        node
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and (getattr(node.func, "id", None) or getattr(node.func, "attr", None)) in wanted
+    ]
+
+
+def where(path: Path, node: ast.AST) -> str:
+    return f"{path.relative_to(HOME)}:{node.lineno}"
+
+
+def test_one_module_speaks_to_sqlite():
+    """A driver is imported, and a connection made, in db.py alone."""
+    for path in SOURCES:
+        tree = ast.parse(path.read_text("utf-8"))
+        imported = {
+            alias.name for node in ast.walk(tree) if isinstance(node, ast.Import)
+            for alias in node.names
+        } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}  # fmt: skip
+        drivers = {name for name in imported if name in {"sqlite3", "pysqlite3", "apsw"}}
+        assert not drivers or path.name == "db.py", path
+        made = [call for call in calls(path, {"connect"}) if "sqlite3" in names(call.func)]
+        assert not made or path.name == "db.py", path
+
+
+def test_nobody_opens_the_files_of_the_ledger_by_hand():
+    """Closing such a handle would drop SQLite's locks: not to read, copy or hash it either."""
+    for path in SOURCES:
+        for call in calls(path, OPENS):
+            said = names(call)
+            assert "ledger_path" not in said, where(path, call)
+            by_name = {name for name in said if name.endswith((".db", "-wal", "-shm"))}
+            assert not by_name, where(path, call)
+
+
+def test_there_is_no_sql_outside_of_its_files():
+    """All statements have a name in queries.sql, or are in a migration; db.py opens and locks."""
+    for path in SOURCES:
+        for call in calls(path, {"execute", "executemany", "executescript"}):
+            assert path.name == "db.py", where(path, call)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                first, _, rest = node.value.strip().partition(" ")
+                assert not (first in SQL and rest) or path.name == "db.py", where(path, node)
+
+
+def test_nobody_forks():
+    """A child with a copy of an open connection can corrupt the file; workers are new programs."""
+    for path in SOURCES:
+        assert not calls(path, {"fork", "forkpty", "Pool", "ProcessPoolExecutor"}), path
+        for call in calls(path, {"Popen", "run"}):
+            assert "preexec_fn" not in {word.arg for word in call.keywords}, where(path, call)
+        assert "import multiprocessing" not in path.read_text("utf-8"), path
+
+
+def test_nobody_spins():
+    """The write lock is waited for, never tried again and again: one BEGIN, no busy time of zero."""
+    text = (HOME / "ledger" / "db.py").read_text("utf-8")
+
+    assert text.count('"BEGIN IMMEDIATE"') == 1
+    assert "BEGIN DEFERRED" not in text
+    for path in SOURCES:
+        for call in calls(path, {"connect"}):
+            if "sqlite3" in names(call.func):
+                (wait,) = [word.value for word in call.keywords if word.arg == "timeout"]
+                assert ast.unparse(wait) == "BUSY_SECONDS", where(path, call)
+
+
+# -- the WAL ----------------------------------------------------------------------------------
+
+
+def write_megabytes(store, count):
+    """That much, a megabyte a transaction; what is the same already would not be written."""
+    for number in range(count):
+        with store.immediate():
+            store.run("set_fact", name=f"bulk{number % 4}", value=f"{time.time()} " * 50_000)
+
+
+def wal(site):
+    return (site.root / ".ledger" / "ledger.db-wal").stat().st_size
+
+
+def test_the_wal_shrinks_when_a_long_reader_has_gone(trial):
+    """While one looks at an old state the WAL grows; then it is cut back to its limit."""
+    site = trial("a")
+    with site.store() as store, site.store(read_only=True) as reader:
+        reader.connection.execute("BEGIN")
+        reader.counts()
+        write_megabytes(store, 24)
+        assert wal(site) > WAL_BYTES
+
+        reader.connection.execute("COMMIT")
+        write_megabytes(store, 3)
+
+        assert wal(site) <= WAL_BYTES
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_watching_holds_nothing_up(trial, flags):
+    """`status --watch` lets go of the ledger after every look, and the WAL stays small."""
+    site = trial("a")
+    with site.store() as store:
+        write_megabytes(store, 1)
+        watch = site.start("status", "--watch", *flags)
+        assert watch.stdout.readline()
+        until(lambda: not ledger_handles(watch.pid), "the end of the look")
+        write_megabytes(store, 24)
+
+        assert wal(site) <= WAL_BYTES
+    assert watch.poll() is None
+    watch.send_signal(2)
+    site.finish(watch)
+
+
+def ledger_handles(pid):
+    """The handles that a process has on the files of the ledger."""
+    targets = [str(handle.readlink()) for handle in Path(f"/proc/{pid}/fd").iterdir()]
+    return [target for target in targets if "ledger.db" in target]
