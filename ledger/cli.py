@@ -19,16 +19,28 @@ if TYPE_CHECKING:
     from ledger.project import Project
 
 
+LEDGER_FILE = Path(".ledger", "ledger.db")
+
+
 class Commands(click.Group):
-    """Turns every LedgerError of a command into its text and exit code."""
+    """Turns what a command refuses, and what SQLite does, into its text and exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except LedgerError as error:
-            click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-            ctx.exit(int(error.exit_code))
+            refusal = error
+        except Exception as error:
+            if not hasattr(error, "sqlite_errorname"):
+                raise
+            from ledger.health.case import UnreadableError
+
+            refusal = UnreadableError(LEDGER_FILE, error)
+            if not refusal.understood:
+                raise
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {refusal}", err=True)
+        return ctx.exit(int(refusal.exit_code))
 
 
 def in_project(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -171,6 +171,9 @@ WHERE state = 'done' AND kind IN (SELECT value FROM json_each(:kinds));
 -- Of a damaged file: publishing skips what has the size and the inputs that are noted.
 UPDATE outputs SET bytes = NULL, digest = NULL, inputs = NULL WHERE path = :path;
 
+-- name: forget_inputs_of_job
+UPDATE outputs SET inputs = NULL WHERE job = :job;
+
 -- name: forget_inputs
 -- Of files that may have been built from a damaged one: rendered again, and compared. The
 -- size stays, since `spawn` counts it as room that is there already.

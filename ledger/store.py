@@ -324,8 +324,12 @@ class Store(Database):
     def retry(self, *, failed_only: bool, kind: str | None = None, key: str | None = None) -> int:
         """Put jobs back to pending with all their attempts; returns how many."""
         with self.immediate():
-            name = "retry" if failed_only else "retry_any"
-            return len(self.rows(name, kind=kind, key=key))
+            if failed_only:
+                return len(self.rows("retry", kind=kind, key=key))
+            rows = self.rows("retry_any", kind=kind, key=key)
+            # asked for on purpose: made again, and not passed over since nothing has changed
+            self.run_many("forget_inputs_of_job", [{"job": row["id"]} for row in rows])
+            return len(rows)
 
     def requeue(self, jobs: Iterable[int]) -> int:
         """Put done jobs whose outputs were lost back to pending; returns how many."""

@@ -89,7 +89,7 @@ class Artefacts:
             raise JobError(
                 f"{path.relative_to(self._root)} is missing",
                 context=f"made by the jobs of kind {kind!r}, which the ledger says are done",
-                remedy=f"ledger retry --all --kind {kind}, then ledger spawn",
+                remedy="ledger verify, then ledger spawn",
             )
         return path
 
@@ -135,6 +135,6 @@ class Entries:
         if index.shape != (expected,):
             raise JobError(
                 f"entry block {number} has {index.shape[0]} entries, not {expected}",
-                remedy="ledger retry --all --kind entry, then ledger spawn",
+                remedy="ledger verify, then ledger spawn",
             )
         return index

@@ -26,6 +26,7 @@ REMEDIES = {
     "SQLITE_IOERR": "the disk failed to read it: see `dmesg`, and copy the project to a sound disk",
     "SQLITE_BUSY": "another process holds it: wait for that one, then look again",
     "SQLITE_READONLY": "a writer was cut off and has to be rolled back: ledger doctor --fix",
+    "SQLITE_FULL": "make room on the disk of the project, then do it again",
     "SQLITE_CANTOPEN": "let this user read and write .ledger/ and the files in it",
     "SQLITE_PERM": "let this user read and write .ledger/ and the files in it",
 }
@@ -36,11 +37,12 @@ class UnreadableError(LedgerError):
 
     def __init__(self, path: Path, cause: BaseException) -> None:
         name = str(getattr(cause, "sqlite_errorname", ""))
-        remedies = (text for start, text in REMEDIES.items() if name.startswith(start))
+        remedies = [text for start, text in REMEDIES.items() if name.startswith(start)]
+        self.understood = bool(remedies)
         super().__init__(
-            f"{path.name} cannot be read: {cause}",
+            f"{path.name} cannot be read or written: {cause}",
             context=f"{path} ({name or type(cause).__name__})",
-            remedy=next(remedies, "look again: ledger doctor"),
+            remedy=[*remedies, "look again: ledger doctor"][0],
         )
 
 

@@ -54,7 +54,7 @@ def collect(paths: Iterable[Path], wanted: Sequence[Name]) -> Floats:
             raise JobError(
                 f"{path.name} holds vectors of width {vectors.shape[1]}, others of {found.shape[1]}",
                 context=f"shards in {path.parent.name}",
-                remedy="ledger retry --all --kind embed, then ledger spawn",
+                remedy="ledger verify, then ledger spawn",
             )
         for name, vector in zip(names, vectors, strict=True):
             if name in missing:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from ledger.catalogue import read_facts
 
 POISON = """{% if document.identity == "letters/3" %}{{ POISON }}{% endif %}
@@ -177,3 +179,33 @@ def test_a_plan_that_is_too_large_for_the_disk_is_refused(new_site):
 
     assert "needs about 3,000,000,000.0 GB more" in report
     assert site.status()["run"] is None
+
+
+@pytest.mark.parametrize("command", ["init", "spawn", "status", "retry --failed", "verify"])
+def test_a_ledger_that_sqlite_cannot_read_is_refused(new_site, command):
+    """By every command in the same way, with a remedy, and without a traceback."""
+    site = new_site(2)
+    file = site.root / ".ledger" / "ledger.db"
+    sound = file.read_bytes()
+    file.write_bytes(b"noise" * 4000)
+
+    report = site.run(*command.split(), expect=2)
+
+    assert "remedy   " in report
+    assert "Traceback" not in report
+    assert file.read_bytes() == b"noise" * 4000
+    file.write_bytes(sound)
+
+
+def test_what_is_put_back_on_purpose_is_made_anew(new_site):
+    """Even where size and inputs say that there is no need."""
+    site = new_site(3)
+    site.run("spawn", 1)
+    page = next((site.root / "site" / "similar").rglob("*.html"))
+    before = page.read_bytes()
+    page.write_bytes(bytes(len(before)))
+
+    site.run("retry", "--all", "--kind", "similar")
+    site.run("spawn", 1)
+
+    assert page.read_bytes() == before
