@@ -131,7 +131,9 @@ def _stamp(path: Path, root: Path) -> list[object]:
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     try:
         facts = path.stat()
-    except OSError:  # a link that leads nowhere by now: that is a change, and the reader's to report
+    except (
+        OSError
+    ):  # a link that leads nowhere by now: that is a change, and the reader's to report
         return [name, None, None]
     return [name, facts.st_size, facts.st_mtime_ns]
 
