@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from chaos.processes import adopt_orphans
+from chaos.processes import Hung, adopt_orphans
 from chaos.report import show
 from chaos.rounds import Round, Storm, Tally
 from chaos.site import Nursery
@@ -70,19 +70,24 @@ class Weather:
     def _rounds(self, storm: Storm) -> int:
         if self.rounds is not None:
             return self.rounds
-        share = min(1.0, self.kills / KILLS)
-        return max(storm.least_rounds, round(storm.rounds * share))
+        return max(storm.least_rounds, round(storm.rounds * self._scale))
+
+    @property
+    def _scale(self) -> float:
+        return min(1.0, self.kills / KILLS)
 
     def _round(self, storm: Storm, number: int) -> None:
         folder = self.work / f"{storm.name}-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        one = Round(storm.name, number, self.seed, self.workers, folder, self.nursery)
+        one = Round(storm.name, number, self.seed, self.workers, folder, self.nursery, self._scale)
         started = time.monotonic()
         try:
             storm.run(one)
         except Exception as error:  # noqa: BLE001  a round that breaks is a finding like others
-            one.broken("harness", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+            if not isinstance(error, Hung):
+                traceback.print_exc()
+            one.broken("harness", f"{type(error).__name__}: {error}")
         finally:
             one.close()
         one.tally.seconds = time.monotonic() - started
@@ -104,7 +109,7 @@ class Weather:
         for violation in tally.violations[:20]:
             click.echo(f"  {violation}", err=True)
         if tally.violations:
-            command = f"bin/chaos --seed {self.seed} --workers {self.workers}"
+            command = f"bin/chaos --seed {self.seed} --workers {self.workers} --kills {self.kills}"
             click.echo(f"  kept: {one.folder}", err=True)
             click.echo(f"  again: {command} --storm {one.storm} --round {one.number}", err=True)
 
@@ -144,8 +149,7 @@ def main(
     try:
         for storm in STORMS:
             if not names or storm.name in names:
-                to_the_end = storm is LAST or names == (storm.name,)
-                weather.blow(storm, to_the_end=to_the_end)
+                weather.blow(storm, to_the_end=storm is LAST)
     finally:
         if not weather.kept:
             shutil.rmtree(folder, ignore_errors=True)

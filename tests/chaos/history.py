@@ -115,6 +115,9 @@ def _forbidden_steps(history: History) -> Iterator[Violation]:
         state, lease, attempts = "pending", None, 0
         held: set[int] = set()
         for change in chains[job.id]:
+            if not change.state_was:  # planned anew, perhaps under the number of one that went
+                state, lease, attempts = change.state, change.lease, change.attempts
+                continue
             if (change.state_was, change.lease_was, change.attempts_was) != (
                 state,
                 lease,

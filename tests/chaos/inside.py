@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import signal
 import sys
 import time
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from ledger.points import Point
+
+if os.environ.get("CHAOS_SLEEP") == "select":
+    # libfaketime 0.9.10 shifts the monotonic deadline that Python sleeps until, told not to or not
+    time.sleep = lambda seconds: select.select((), (), (), seconds) and None
 
 FOLDER = Path(os.environ["CHAOS_FOLDER"])
 RATES: dict[str, float] = json.loads(os.environ.get("CHAOS_RATES", "{}"))
@@ -135,6 +140,13 @@ def _wrap_slots(module: ModuleType) -> None:
     module.Slot = Slot
 
 
+def _wrap_clock(module: ModuleType) -> None:
+    """After a power cut that is only played, the boot is another one nevertheless."""
+    boot = os.environ.get("CHAOS_BOOT")
+    if boot:
+        module.boot_id = lambda: boot
+
+
 class Wrapping(Loader):
     """Loads a module as ever, and then wraps what is to be told of."""
 
@@ -155,7 +167,9 @@ class Wrapping(Loader):
 class Finder(MetaPathFinder):
     """Finds the modules of which something is told; this one is imported before they are."""
 
-    WRAPS = {"ledger.store": _wrap_store, "ledger.slots": _wrap_slots}  # noqa: RUF012
+    WRAPS = {  # noqa: RUF012
+        "ledger.clock": _wrap_clock, "ledger.slots": _wrap_slots, "ledger.store": _wrap_store,
+    }  # fmt: skip
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """The module with a loader that wraps it."""
@@ -166,4 +180,8 @@ class Finder(MetaPathFinder):
         return spec
 
 
+for _name, _wrap in Finder.WRAPS.items():
+    # a command that comes here from within ledger.store (`status`) claims nothing
+    if _name in sys.modules and not sys.modules[_name].__spec__._initializing:  # type: ignore[union-attr]
+        _wrap(sys.modules[_name])
 sys.meta_path.insert(0, Finder())

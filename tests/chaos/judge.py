@@ -133,9 +133,11 @@ def _ledger(site: Site) -> Iterator[Violation]:
 def _leftovers(site: Site) -> Iterator[Violation]:
     for path in site.root.rglob(f"*{TEMPORARY_SUFFIX}"):
         yield Violation("temp file", str(path.relative_to(site.root)))
-    for path in (site.root / ".ledger" / "workers").glob("*.slot"):
-        outcome = dict(site.rows("SELECT id, outcome FROM workers")).get(int(path.stem))
-        yield Violation("slot", f"{path.name} is left of a worker that {outcome}")
+    slots = sorted(int(path.stem) for path in (site.root / ".ledger" / "workers").glob("*.slot"))
+    if slots:
+        ends = dict(site.rows("SELECT id, outcome FROM workers"))
+        said = ", ".join(f"{worker} {ends.get(worker)}" for worker in slots[:5])
+        yield Violation("slot", f"{len(slots)} are left, of workers that are gone: {said}")
 
 
 def compare(site: Site, wanted: Tree) -> tuple[int, list[Violation]]:

@@ -72,6 +72,7 @@ class Round:
     workers: int
     folder: Path
     nursery: Nursery
+    scale: float = 1.0  # of the kills of a whole run
     tally: Tally = field(default_factory=lambda: Tally(rounds=1))
     sites: list[Site] = field(default_factory=list)
 
@@ -114,6 +115,22 @@ class Round:
             self.broken(*violation)
         return verdict
 
+    def report(self, site: Site, *arguments: object, codes: tuple[int, ...] = (1,)) -> str:
+        """Run a command that cannot do what it should; returns what it said, which must help."""
+        code, said = site.run(*arguments)
+        command = " ".join(map(str, arguments))
+        self.expect(code in codes, "exit", f"`{command}` ended with {code}: {tail(said)}")
+        self.expect("remedy" in said, "report", f"`{command}` names no remedy: {tail(said)}")
+        self.expect("Traceback" not in said, "report", f"`{command}` fell over: {tail(said)}")
+        return said
+
+    def succeed(self, site: Site, *arguments: object) -> str:
+        """Run a command that has to succeed now; returns what it said."""
+        code, said = site.run(*arguments)
+        command = " ".join(map(str, arguments))
+        self.expect(code == 0, "exit", f"`{command}` ended with {code}: {tail(said)}")
+        return said
+
     def close(self) -> None:
         """Let no process survive, and count what was done to them."""
         for site in self.sites:
@@ -121,6 +138,11 @@ class Round:
             self.tally.kills += site.commands.kills
             self.tally.strikes += read_strikes(site)
         self.tally.kills += self.tally.strikes.total()
+
+
+def tail(said: str) -> str:
+    """The end of what a command said."""
+    return " / ".join(line.strip() for line in said.strip().splitlines()[-4:])[-600:]
 
 
 def read_strikes(site: Site) -> Counter[str]:
@@ -142,6 +164,10 @@ class Keeper:
     _read: int = 0
 
     def __post_init__(self) -> None:
+        self._spawn()
+
+    def respawn(self) -> None:
+        """Type it although the last one said that all is done."""
         self._spawn()
 
     @property
@@ -188,7 +214,7 @@ class Keeper:
         elif self.cures and any(text in said for text in self.forgiven):
             self.cures(code, said)
         else:
-            self.round.broken("exit", f"spawn ended with {code}: {said[-2000:]}")
+            self.round.broken("exit", f"spawn ended with {code}: {tail(said)}")
             raise Hung(f"spawn ended with {code}")
 
 

@@ -18,7 +18,8 @@ from ledger.digest import digest_bytes
 from ledger.store import Store
 
 TESTS = Path(__file__).resolve().parents[1]
-STARTER = TESTS.parent / "templates" / "starter" / "poems.json"
+HOME = TESTS.parent
+STARTER = HOME / "templates" / "starter" / "poems.json"
 PATIENCE = 120.0
 MANY_ATTEMPTS = 100_000
 
@@ -45,6 +46,10 @@ CREATE TRIGGER chaos_jobs AFTER UPDATE OF state, lease, attempts, fingerprint ON
     INSERT INTO chaos_audit (job, fingerprint, state_was, state, lease_was, lease, attempts_was, attempts)
     VALUES (NEW.id, CASE WHEN OLD.fingerprint IS NOT NEW.fingerprint THEN NEW.fingerprint END,
             OLD.state, NEW.state, OLD.lease, NEW.lease, OLD.attempts, NEW.attempts);
+END;
+CREATE TRIGGER chaos_new_jobs AFTER INSERT ON jobs BEGIN
+    INSERT INTO chaos_audit (job, fingerprint, state_was, state, lease_was, lease, attempts_was, attempts)
+    VALUES (NEW.id, NEW.fingerprint, '', NEW.state, NULL, NEW.lease, 0, NEW.attempts);
 END;
 CREATE TRIGGER chaos_tokens AFTER INSERT ON leases BEGIN
     INSERT INTO chaos_leases (token, worker) VALUES (NEW.token, NEW.worker);
@@ -77,11 +82,11 @@ class Shape:
     def plant(self, root: Path) -> None:
         """Write a project, before its `ledger init`."""
         root.mkdir(parents=True)
-        document = {"id": 1, "category": "chaos", "content": "nothing"}
-        poems = json.loads(STARTER.read_text("utf-8"))["poems"][: self.poems] or [document]
-        (root / "poems.json").write_text(json.dumps({"poems": poems}), "utf-8")
         (root / "ledger.toml").write_text(self.settings, "utf-8")
         write_order(root, self.order)
+        if self.poems:
+            poems = json.loads(STARTER.read_text("utf-8"))["poems"][: self.poems]
+            (root / "poems.json").write_text(json.dumps({"poems": poems}), "utf-8")
 
     @property
     def order(self) -> dict[str, Any]:
@@ -90,9 +95,11 @@ class Shape:
                 "pause": self.pause}  # fmt: skip
 
 
-def write_order(root: Path, order: dict[str, Any]) -> None:
-    """Say how many jobs there are to be. The corpus is touched too: `init` then plans again."""
+def write_order(root: Path, order: dict[str, Any], content: str = "nothing") -> None:
+    """Say how many jobs there are to be, and touch the corpus: `init` then plans again."""
     (root / "chaos.json").write_text(json.dumps(order), "utf-8")
+    document = {"id": 1, "category": "chaos", "content": content}
+    (root / "poems.json").write_text(json.dumps({"poems": [document]}), "utf-8")
 
 
 Tree = dict[str, str]
@@ -120,17 +127,18 @@ class Site:
     commands: Commands = field(default_factory=Commands)
     more: dict[str, str] = field(default_factory=dict)
     watched: bool = True
+    elsewhere: Path | None = None  # for what is said, where the project's own disk is the trouble
     _at_work: set[int] = field(default_factory=set)
 
     @property
     def inside(self) -> Path:
         """Where the processes write their accounts."""
-        return self.root.parent / f"{self.root.name}-inside"
+        return (self.elsewhere or self.root.parent) / f"{self.root.name}-inside"
 
     @property
     def said(self) -> Path:
         """Where the commands' output goes."""
-        return self.root.parent / f"{self.root.name}.said"
+        return (self.elsewhere or self.root.parent) / f"{self.root.name}.said"
 
     @property
     def ledger_path(self) -> Path:
@@ -145,7 +153,7 @@ class Site:
             for name, text in os.environ.items()
             if not name.startswith(("CHAOS_", "LEDGER_")) and name != "PYTHONDONTWRITEBYTECODE"
         }
-        plain["PYTHONPATH"] = os.pathsep.join([str(TESTS), str(self.kinds)])
+        plain["PYTHONPATH"] = os.pathsep.join([str(HOME), str(TESTS), str(self.kinds)])
         if self.watched:
             self.inside.mkdir(exist_ok=True)
             plain |= {"LEDGER_CHAOS": "chaos.inside", "CHAOS_FOLDER": str(self.inside)}

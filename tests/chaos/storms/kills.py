@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from chaos.rounds import Keeper, Round, Storm
+from chaos.rounds import Keeper, Round, Storm, tail
 from chaos.site import Shape
+from ledger.db import has_wal_reset_race
 
 if TYPE_CHECKING:
     from random import Random
@@ -95,10 +98,34 @@ class Attempts(Random_):
 
         def cure(code: int, said: str) -> None:
             it.expect(code == 1, "exit", f"jobs failed, and the code was {code}")
-            it.expect("remedy" in said and "SIGKILL" in said, "report", said[-500:])
+            it.expect("remedy" in said and "SIGKILL" in said, "report", tail(said))
             site.run("retry", "--failed")
             it.tally.notes["runs that ended with failed jobs"] += 1
 
         keeper = Keeper(it, site, forgiven=("jobs failed",), cures=cure)
         rage(it, site, keeper, self.most_kills)
+        it.judge(site, self.shape)
+
+
+class NoWal(Random_):
+    """The same with a SQLite whose WAL is not to be trusted: the rollback journal."""
+
+    name = "nowal"
+    rounds = 2
+    shape = replace(Random_.shape, pages=300, effects=60)
+
+    def run(self, it: Round) -> None:
+        """The standard library's SQLite, as where there is no wheel of pysqlite3."""
+        if not has_wal_reset_race(sqlite3.sqlite_version):
+            it.tally.notes["rounds with a standard SQLite whose WAL is sound"] += 1
+        shim = it.folder / "without" / "pysqlite3"
+        shim.mkdir(parents=True)
+        (shim / "__init__.py").write_text('raise ImportError("not installed")\n')
+        site = it.site(self.shape)
+        paths = [str(shim.parent), site.environment["PYTHONPATH"]]
+        site.more["PYTHONPATH"] = os.pathsep.join(paths)
+        rage(it, site, Keeper(it, site), self.most_kills)
+        site.commands.end()
+        modes = site.ledger_path.read_bytes()[18:20]  # no connection is open
+        it.expect(modes == b"\1\1", "harness", f"the file is in WAL mode: {modes!r}")
         it.judge(site, self.shape)

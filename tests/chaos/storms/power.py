@@ -1,0 +1,130 @@
+"""Power cuts: a consistent copy of everything, less what had not reached the disk."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import struct
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chaos.damage import OF_THE_SAME_SIZE, files, spoil
+from chaos.processes import Commands, seen, wait_until
+from chaos.rounds import Keeper, Round, Storm
+from chaos.site import Shape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from random import Random
+
+    from chaos.site import Site
+
+WAL_HEADER, FRAME_HEADER = 32, 24
+LOST = ("delete", "empty", "truncate", *OF_THE_SAME_SIZE)
+CUTS = 3
+
+
+class Power(Storm):
+    """Power cuts while it builds: files short, empty, zeroed or gone, the WAL cut; then on from there."""
+
+    name = "power"
+    shape = Shape(pages=500, effects=40, pause=0.015)
+    rounds = 6
+
+    def run(self, it: Round) -> None:
+        """Cut the power of copies at random instants; in odd rounds with a killed run before."""
+        random, site = it.random(), it.site(self.shape)
+        began = time.time()
+        keeper = Keeper(it, site)
+        cuts = sorted(random.randrange(5, self.shape.pages - 20) for _ in range(CUTS))
+        if it.number % 2:
+            built(site, cuts[0] // 2)
+            site.commands.kill_group(keeper.leader)
+        for number, pages in enumerate(cuts):
+            built(site, pages, keeper)
+            if keeper.done:
+                break
+            copy = self._freeze(it, site, f"cut-{number}")
+            went_dark(copy, random, began)
+            it.tally.faults += 1
+            self._resume(it, copy, number)
+        keeper.finish()
+        it.judge(site, self.shape)
+
+    def _freeze(self, it: Round, site: Site, name: str) -> Site:
+        """Copy it while everybody stands still."""
+        halted: set[int] = set()
+        while still := {found.pid for found in site.commands.living()} - halted:
+            for pid in still:
+                site.commands.signal(pid, signal.SIGSTOP)
+            halted |= still
+        wait_until(lambda: all(_stands(pid) for pid in halted), 10.0, "all to stand still")
+        try:
+            root = it.folder / name
+            shutil.copytree(site.root, root, symlinks=True)
+        finally:
+            for pid in halted:
+                site.commands.signal(pid, signal.SIGCONT)
+        return replace(site, root=root, commands=Commands())
+
+    def _resume(self, it: Round, copy: Site, number: int) -> None:
+        it.enrol(copy, CHAOS_BOOT=f"after-cut-{number}")
+        Keeper(it, copy).finish()
+        it.judge(copy, self.shape, accounts=False)
+
+
+def built(site: Site, pages: int, keeper: Keeper | None = None) -> None:
+    """Wait until so many pages are there."""
+    folder = site.root / "site" / "page"
+    while sum(1 for _ in folder.rglob("*.txt")) < pages and not (keeper and keeper.done):
+        time.sleep(0.005)
+
+
+def _stands(pid: int) -> bool:
+    found = seen(pid)
+    return found is None or found.state in "TtZX"
+
+
+def went_dark(site: Site, random: Random, began: float) -> None:
+    """Take from a copy what a power cut may take: all that was never synced."""
+    wal, shm = (site.ledger_path.with_name(f"ledger.db-{name}") for name in ("wal", "shm"))
+    if wal.exists() and wal.stat().st_size > WAL_HEADER and random.random() < 0.8:
+        cut_wal(wal, synced_frames(shm), random)
+    shm.unlink(missing_ok=True)
+    synced = began + random.random() * (time.time() - began) if random.random() < 0.5 else began
+    share = random.choice((0.05, 0.3, 0.9))
+    for path in files(site.root / "site"):
+        if path.stat().st_mtime >= synced and random.random() < share:
+            spoil(path, random.choice(LOST), random)
+
+
+def synced_frames(shm: Path) -> int:
+    """How many frames of the WAL must have reached the disk.
+
+    A checkpoint syncs the WAL before it copies the first of its frames into the file, so those
+    that it has begun to copy cannot be lost. (WalCkptInfo in SQLite's wal.c.)
+    """
+    data = shm.read_bytes()
+    copied, attempted = (
+        struct.unpack_from("=I", data, 96)[0],
+        struct.unpack_from("=I", data, 128)[0],
+    )
+    return max(copied, attempted)
+
+
+def cut_wal(wal: Path, synced: int, random: Random) -> None:
+    """Cut it after a frame, or within one, or leave a hole of zeros in one."""
+    data = wal.read_bytes()
+    page_bytes = struct.unpack_from(">I", data, 8)[0]
+    frame = FRAME_HEADER + (65536 if page_bytes == 1 else page_bytes)
+    frames = (len(data) - WAL_HEADER) // frame
+    if frames <= synced:
+        return
+    keep = random.randrange(synced, frames)
+    end = WAL_HEADER + keep * frame
+    way = random.choice(("after a frame", "within a frame", "a hole"))
+    if way == "a hole":
+        wal.write_bytes(data[:end] + bytes(frame) + data[end + frame :])
+    else:
+        wal.write_bytes(data[: end + (random.randrange(frame) if way == "within a frame" else 0)])
