@@ -36,16 +36,34 @@ class Weather:
     rounds: int | None = None
     only_round: int | None = None
     deadline: float = float("inf")
+    small: bool = False
     tallies: dict[str, Tally] = field(default_factory=dict)
     kept: list[Path] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.small:
+            self.rounds = 1
+            for storm in STORMS:
+                storm.shrink()
         self.nursery = Nursery(self.work, self.workers)
 
     @property
     def killed(self) -> int:
         """How many processes were killed so far."""
         return sum(tally.kills for tally in self.tallies.values())
+
+    @property
+    def broken(self) -> int:
+        """How often a promise was broken."""
+        return sum(len(tally.violations) for tally in self.tallies.values())
+
+    def as_dict(self, seconds: float) -> dict[str, object]:
+        """For `--json`."""
+        return {
+            "seed": self.seed, "workers": self.workers, "small": self.small,
+            "seconds": round(seconds, 1), "kills": self.killed, "violations": self.broken,
+            "storms": {name: tally.as_dict() for name, tally in self.tallies.items()},
+        }  # fmt: skip
 
     @property
     def late(self) -> bool:
@@ -111,7 +129,10 @@ class Weather:
         if tally.violations:
             command = f"bin/chaos --seed {self.seed} --workers {self.workers} --kills {self.kills}"
             click.echo(f"  kept: {one.folder}", err=True)
-            click.echo(f"  again: {command} --storm {one.storm} --round {one.number}", err=True)
+            small = " --small" if self.small else ""
+            click.echo(
+                f"  again: {command} --storm {one.storm} --round {one.number}{small}", err=True
+            )
 
 
 @click.command()
@@ -121,6 +142,7 @@ class Weather:
 @click.option("--rounds", type=int, help="So many rounds of every storm, whatever --kills says.")
 @click.option("--round", "only_round", type=int, help="This round alone, of the storms named.")
 @click.option("--minutes", type=float, help="Begin no round after so many minutes.")
+@click.option("--small", is_flag=True, help="One small round of each, as in the test suite.")
 @click.option("--storm", "names", multiple=True, type=click.Choice([s.name for s in STORMS]))
 @click.option("--json", "target", type=click.Path(path_type=Path), help="Write the figures there.")
 @click.option("--work", type=click.Path(path_type=Path), help="Work below this folder.")
@@ -128,7 +150,7 @@ class Weather:
 def main(
     *, kills: int, seed: int | None, workers: int, rounds: int | None, only_round: int | None,
     minutes: float | None, names: tuple[str, ...], target: Path | None, work: Path | None,
-    list_: bool,
+    list_: bool, small: bool,
 ) -> None:  # fmt: skip
     """Kill, stop, starve and damage real builds; exits with 1 if a promise was broken."""
     if list_:
@@ -142,7 +164,7 @@ def main(
     if work:
         work.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="ledger-chaos-", dir=work)).resolve()
-    weather = Weather(seed, kills, workers, folder, rounds, only_round)
+    weather = Weather(seed, kills, workers, folder, rounds, only_round, small=small)
     if minutes is not None:
         weather.deadline = time.monotonic() + 60 * minutes
     started = time.monotonic()
@@ -153,16 +175,14 @@ def main(
     finally:
         if not weather.kept:
             shutil.rmtree(folder, ignore_errors=True)
-    show(weather.tallies)
-    violations = [text for tally in weather.tallies.values() for text in tally.violations]
     took = time.monotonic() - started
-    click.echo(f"seed {seed}: {weather.killed:,} kills, {len(violations)} violations, {took:.0f} s")
+    show(weather.tallies)
+    click.echo(f"seed {seed}: {weather.killed:,} kills, {weather.broken} violations, {took:.0f} s")
     if target:
-        record = {"seed": seed, "workers": workers, "seconds": round(took, 1),
-                  "kills": weather.killed, "violations": len(violations),
-                  "storms": {name: tally.as_dict() for name, tally in weather.tallies.items()}}  # fmt: skip
-        target.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    sys.exit(bool(violations))
+        target.write_text(
+            json.dumps(weather.as_dict(took), indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
+    sys.exit(bool(weather.broken))
 
 
 if __name__ == "__main__":

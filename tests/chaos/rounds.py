@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chaos.history import Numbers, Violation
 from chaos.judge import judge
@@ -222,8 +222,15 @@ class Storm:
     """A kind of fault. The docstring's first line says what it does; `order` when it comes."""
 
     name = ""
+    shape = Shape()
     rounds = 1  # with the default number of kills
     least_rounds = 1
+    small: ClassVar[dict[str, Any]] = {}  # what is otherwise in a small run, for the test suite
+
+    def shrink(self) -> None:
+        """Be small from now on."""
+        for name, value in self.small.items():
+            setattr(self, name, value)
 
     def obstacle(self) -> str:
         """Why it cannot be had here, or nothing."""

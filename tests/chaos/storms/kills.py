@@ -68,6 +68,7 @@ class Random_(Storm):  # noqa: N801
     name = "random"
     shape = Shape(pages=700, effects=150)
     most_kills = 250
+    small = {"shape": Shape(pages=120, effects=20, early=8), "most_kills": 20}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
         """One project to its end."""
@@ -80,17 +81,19 @@ class Poems(Random_):
     """The same under a real site of poems, with vectors and rankings, byte for byte."""
 
     name = "poems"
-    shape = Shape(poems=40, lease_seconds=30.0)
+    shape = Shape(poems=40)
     rounds = 2
     most_kills = 60
+    small = {"shape": Shape(poems=6), "most_kills": 6}  # noqa: RUF012
 
 
 class Attempts(Random_):
     """With three attempts a job: jobs fail for having been in hand too often, and are retried."""
 
     name = "attempts"
-    shape = replace(Random_.shape, pages=250, effects=60, pause=0.01, max_attempts=2)
+    shape = replace(Random_.shape, pages=250, effects=60, pause=0.01, max_attempts=3)
     rounds = 2
+    small = {}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
         """`retry --failed` is the cure whenever a run says that jobs failed."""

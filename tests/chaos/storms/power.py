@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 WAL_HEADER, FRAME_HEADER = 32, 24
 LOST = ("delete", "empty", "truncate", *OF_THE_SAME_SIZE)
-CUTS = 3
 
 
 class Power(Storm):
@@ -31,13 +30,15 @@ class Power(Storm):
     name = "power"
     shape = Shape(pages=500, effects=40, pause=0.015)
     rounds = 6
+    cuts = 3
+    small = {"shape": Shape(pages=120, effects=10, early=8, pause=0.015), "cuts": 1}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
         """Cut the power of copies at random instants; in odd rounds with a killed run before."""
         random, site = it.random(), it.site(self.shape)
         began = time.time()
         keeper = Keeper(it, site)
-        cuts = sorted(random.randrange(5, self.shape.pages - 20) for _ in range(CUTS))
+        cuts = sorted(random.randrange(5, self.shape.pages - 20) for _ in range(self.cuts))
         if it.number % 2:
             built(site, cuts[0] // 2)
             site.commands.kill_group(keeper.leader)

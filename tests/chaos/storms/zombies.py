@@ -33,12 +33,17 @@ class Zombies(Storm):
     name = "zombies"
     shape = Shape(pages=900, effects=100, pause=0.02, lease_seconds=1.0)
     rounds = 6
+    most_puppets = 20
+    small = {  # noqa: RUF012
+        "shape": Shape(pages=100, effects=10, early=8, pause=0.02, lease_seconds=1.0),
+        "most_puppets": 2,
+    }
 
     def run(self, it: Round) -> None:
         """One project to its end."""
         site = it.site(self.shape)
         keeper = Keeper(it, site)
-        with Puppeteer(it, site, self.shape.lease_seconds) as puppeteer:
+        with Puppeteer(it, site, self.shape.lease_seconds, self.most_puppets) as puppeteer:
             stop_and_go(it, site, keeper, self.shape.lease_seconds)
             keeper.finish()
         it.tally.faults += puppeteer.played
@@ -84,6 +89,7 @@ class Puppeteer:
     it: Round
     site: Site
     lease_seconds: float
+    most: int
     played: int = 0
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -101,7 +107,7 @@ class Puppeteer:
     def _play(self) -> None:
         with Store(self.site.ledger_path) as store:
             number = 0
-            while not self._over.is_set():
+            while not self._over.is_set() and self.played < self.most:
                 number += 1
                 try:
                     self._one(store, number)
