@@ -36,6 +36,7 @@ def plan(plan: Any) -> Iterator[Planned]:
 def run(job: Job, context: Any) -> list[Output]:
     """Obey; nobody else may be at the same job meanwhile."""
     root = context.project.root
+    code = _ordered(root, job)
     ran = os.open(root / "ran", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     alone = os.open(root / f"alone-{job.key}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -44,7 +45,7 @@ def run(job: Job, context: Any) -> list[Output]:
         except BlockingIOError:
             os.write(ran, f"{job.key} two at once\n".encode())
         os.write(ran, f"{job.key} began\n".encode())
-        _obey(root, job, context)
+        _obey(code, root, job, context)
         os.write(ran, f"{job.key} over\n".encode())
     finally:
         os.close(ran)
@@ -52,16 +53,20 @@ def run(job: Job, context: Any) -> list[Output]:
     return [Output(f"site/{job.key}.txt", job.fingerprint, lambda: [job.key.encode()])]
 
 
-def _obey(root: Path, job: Job, context: Any) -> None:
+def _ordered(root: Path, job: Job) -> str:
+    """What the job is to do this time; when it has begun the order counts as obeyed."""
     orders = root / "orders.json"
     order = json.loads(orders.read_text("utf-8")).get(job.key) if orders.exists() else None
     if order is None or (order["once"] and (root / f"obeyed-{job.key}").exists()):
-        return
+        return ""
     (root / f"obeyed-{job.key}").touch()
+    return str(order["code"])
 
+
+def _obey(code: str, root: Path, job: Job, context: Any) -> None:
     def wait(name: str) -> None:
         while not (root / name).exists():
             time.sleep(0.005)
 
     names = {"job": job, "context": context, "root": root, "wait": wait}
-    exec(order["code"], {**names, "os": os, "signal": signal, "time": time})
+    exec(code, {**names, "os": os, "signal": signal, "time": time})
