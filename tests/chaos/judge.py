@@ -150,7 +150,16 @@ def compare(site: Site, wanted: Tree) -> tuple[int, list[Violation]]:
         max(1, path.stat().st_size) if path.exists() else 1
         for path in (site.root / "site" / name for name in wrong)
     )
-    return bytes_, [Violation("tree", f"{name} is {_how(name, wanted, have)}") for name in wrong]
+    said = ", ".join(f"{name} is {_how(name, wanted, have)}" for name in wrong[:3])
+    return bytes_, [Violation("tree", f"{len(wrong)} files: {said}")] if wrong else []
+
+
+def half_made(site: Site, wanted: Tree) -> list[Violation]:
+    """Files that are there under their names and are not whole: there are none at any instant."""
+    have = {
+        name: digest for name, digest in tree(site.root).items() if TEMPORARY_SUFFIX not in name
+    }
+    return [Violation("half made", name) for name in have if have[name] != wanted.get(name)]
 
 
 def _how(name: str, wanted: Tree, have: Tree) -> str:

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from chaos.history import Numbers, Violation
-from chaos.judge import judge
+from chaos.judge import half_made, judge
 from chaos.processes import Hung
 from chaos.site import PATIENCE, Shape, Site
 
@@ -111,9 +111,15 @@ class Round:
         verdict = judge(site, self.nursery.tree(shape), accounts=accounts, audited=shape.audited)
         self.tally.numbers.add(verdict.numbers)
         self.tally.differing_bytes += verdict.differing_bytes
-        for violation in verdict.violations:
-            self.broken(*violation)
+        where = "" if site is self.sites[0] else f"{site.root.name}: "
+        for rule, what in verdict.violations:
+            self.broken(rule, where + what)
         return verdict
+
+    def expect_whole(self, site: Site, shape: Shape) -> None:
+        """While nobody is at work: what is there under its name is as in a clean build."""
+        for violation in half_made(site, self.nursery.tree(shape)):
+            self.broken(*violation)
 
     def report(self, site: Site, *arguments: object, codes: tuple[int, ...] = (1,)) -> str:
         """Run a command that cannot do what it should; returns what it said, which must help."""

@@ -60,7 +60,7 @@ class Clock(Storm):
             it.tally.faults += 1
             time.sleep(random.uniform(0.1, 0.4))
             if not peaceful and site.commands.kills < MOST_KILLS:
-                strike(draws, site, keeper)
+                strike(it, draws, site, keeper)
         verdict = it.judge(site, replace(self.shape))
         if peaceful:
             numbers = verdict.numbers

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CALM_SECONDS = 60.0  # of storm in a round; then it may build in peace
 
 
-def rage(it: Round, site: Site, keeper: Keeper, most_kills: int) -> None:
+def rage(it: Round, site: Site, keeper: Keeper, shape: Shape, most_kills: int) -> None:
     """Kill by the plan until all is done, or it was enough."""
     random = it.random()
     started = time.monotonic()
@@ -29,7 +29,7 @@ def rage(it: Round, site: Site, keeper: Keeper, most_kills: int) -> None:
         if enough:
             return keeper.finish()
         time.sleep(pause(random))
-        strike(random, site, keeper)
+        strike(it, random, site, keeper, shape)
     return None
 
 
@@ -38,7 +38,9 @@ def pause(random: Random) -> float:
     return random.uniform(0.1, 0.5) if random.random() < 0.05 else random.uniform(0.01, 0.08)
 
 
-def strike(random: Random, site: Site, keeper: Keeper) -> None:
+def strike(
+    it: Round, random: Random, site: Site, keeper: Keeper, shape: Shape | None = None
+) -> None:
     """Workers mostly, and mostly such as have something in hand; else the coordinator, or all.
 
     Where more are killed before they have claimed anything than can be started, nothing
@@ -60,6 +62,8 @@ def strike(random: Random, site: Site, keeper: Keeper) -> None:
         site.commands.kill(keeper.leader)
     else:
         site.commands.kill_group(keeper.leader)
+        if shape and not site.commands.workers():
+            it.expect_whole(site, shape)
 
 
 class Random_(Storm):  # noqa: N801
@@ -73,7 +77,7 @@ class Random_(Storm):  # noqa: N801
     def run(self, it: Round) -> None:
         """One project to its end."""
         site = it.site(self.shape)
-        rage(it, site, Keeper(it, site), self.most_kills)
+        rage(it, site, Keeper(it, site), self.shape, self.most_kills)
         it.judge(site, self.shape)
 
 
@@ -106,7 +110,7 @@ class Attempts(Random_):
             it.tally.notes["runs that ended with failed jobs"] += 1
 
         keeper = Keeper(it, site, forgiven=("jobs failed",), cures=cure)
-        rage(it, site, keeper, self.most_kills)
+        rage(it, site, keeper, self.shape, self.most_kills)
         it.judge(site, self.shape)
 
 
@@ -127,7 +131,7 @@ class NoWal(Random_):
         site = it.site(self.shape)
         paths = [str(shim.parent), site.environment["PYTHONPATH"]]
         site.more["PYTHONPATH"] = os.pathsep.join(paths)
-        rage(it, site, Keeper(it, site), self.most_kills)
+        rage(it, site, Keeper(it, site), self.shape, self.most_kills)
         site.commands.end()
         modes = site.ledger_path.read_bytes()[18:20]  # no connection is open
         it.expect(modes == b"\1\1", "harness", f"the file is in WAL mode: {modes!r}")

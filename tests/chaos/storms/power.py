@@ -34,27 +34,35 @@ class Power(Storm):
     small = {"shape": Shape(pages=120, effects=10, early=8, pause=0.015), "cuts": 1}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
-        """Cut the power of copies at random instants; in odd rounds with a killed run before."""
+        """Cut the power at random instants and after the end, with a run before it or without."""
         random, site = it.random(), it.site(self.shape)
         began = time.time()
+        cuts = sorted(
+            random.randrange(self.shape.pages // 8, self.shape.pages) for _ in range(self.cuts)
+        )
+        self._run_before(it, site, cuts[0] // 2)
         keeper = Keeper(it, site)
-        cuts = sorted(random.randrange(5, self.shape.pages - 20) for _ in range(self.cuts))
-        if it.number % 2:
-            built(site, cuts[0] // 2)
-            site.commands.kill_group(keeper.leader)
+        copies = []
         for number, pages in enumerate(cuts):
             built(site, pages, keeper)
-            if keeper.done:
-                break
-            copy = self._freeze(it, site, f"cut-{number}")
-            went_dark(copy, random, began)
-            it.tally.faults += 1
-            self._resume(it, copy, number)
+            copies.append(self._freeze(it, site, f"cut-{number}", random, began))
         keeper.finish()
+        copies.append(self._freeze(it, site, "after-the-end", random, began))
         it.judge(site, self.shape)
+        for copy in copies:
+            self._resume(it, copy)
 
-    def _freeze(self, it: Round, site: Site, name: str) -> Site:
-        """Copy it while everybody stands still."""
+    def _run_before(self, it: Round, site: Site, pages: int) -> None:
+        """None, or one that was killed, or one that ended well: its files are no safer for that."""
+        if it.number % 3 == 1:
+            leader = site.start("spawn", it.workers, "--quiet")
+            built(site, pages)
+            site.commands.kill_group(leader)
+        elif it.number % 3 == 2:
+            it.succeed(site, "spawn", it.workers, "--quiet", "--only", "chaos-early")
+
+    def _freeze(self, it: Round, site: Site, name: str, random: Random, began: float) -> Site:
+        """Copy it while everybody stands still, and take from the copy what was not synced."""
         halted: set[int] = set()
         while still := {found.pid for found in site.commands.living()} - halted:
             for pid in still:
@@ -67,18 +75,22 @@ class Power(Storm):
         finally:
             for pid in halted:
                 site.commands.signal(pid, signal.SIGCONT)
-        return replace(site, root=root, commands=Commands())
+        copy = replace(site, root=root, commands=Commands())
+        it.expect_whole(copy, self.shape)
+        went_dark(copy, random, began)
+        it.tally.faults += 1
+        return copy
 
-    def _resume(self, it: Round, copy: Site, number: int) -> None:
-        it.enrol(copy, CHAOS_BOOT=f"after-cut-{number}")
+    def _resume(self, it: Round, copy: Site) -> None:
+        it.enrol(copy, CHAOS_BOOT=f"after {copy.root.name}")
         Keeper(it, copy).finish()
         it.judge(copy, self.shape, accounts=False)
 
 
 def built(site: Site, pages: int, keeper: Keeper | None = None) -> None:
-    """Wait until so many pages are there."""
+    """Wait until so many pages are there, or all is done."""
     folder = site.root / "site" / "page"
-    while sum(1 for _ in folder.rglob("*.txt")) < pages and not (keeper and keeper.done):
+    while len(files(folder)) < pages and not (keeper and keeper.done):
         time.sleep(0.005)
 
 
