@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 
 LEDGER_FILE = Path(".ledger", "ledger.db")
+DISK_REMEDIES = {
+    errno.ENOSPC: "make room on that disk, then do it again",
+    errno.EDQUOT: "make room on that disk, then do it again",
+    errno.EROFS: "mount that disk for writing, or move the project to another",
+    errno.EACCES: "let this user read and write there",
+    errno.EPERM: "let this user read and write there",
+    errno.EIO: "the disk fails: see `dmesg`, and copy the project to a sound one",
+}
 
 
 class Commands(click.Group):
@@ -31,6 +40,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except LedgerError as error:
             refusal = error
+        except OSError as error:
+            if error.errno not in DISK_REMEDIES:
+                raise
+            what = f"{error.filename or 'the disk'}: {error.strerror}"
+            refusal = LedgerError(what, remedy=DISK_REMEDIES[error.errno])
         except Exception as error:
             if not hasattr(error, "sqlite_errorname"):
                 raise

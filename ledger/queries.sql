@@ -119,6 +119,13 @@ INSERT INTO workers (run, number, pid, started_at) VALUES (:run, :number, :pid, 
 -- name: end_worker
 UPDATE workers SET ended_at = :at, outcome = :outcome WHERE id = :worker AND ended_at IS NULL;
 
+-- name: latest_worker
+SELECT max(id) FROM workers;
+
+-- name: worker_of_process
+-- `after` since a run may see a process id twice.
+SELECT max(id) FROM workers WHERE run = :run AND pid = :pid AND id > :after;
+
 -- name: open_workers
 SELECT id, run, number, pid FROM workers WHERE ended_at IS NULL;
 

@@ -17,6 +17,7 @@ from ledger import clock
 from ledger.locks import is_locked, lock
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from ledger.jobs import Job
@@ -77,6 +78,14 @@ def is_alive(folder: Path, worker: int) -> bool:
 def remove(folder: Path, worker: int) -> None:
     """Forget a dead worker's slot."""
     _path(folder, worker).unlink(missing_ok=True)
+
+
+def sweep(folder: Path, keep: Collection[int]) -> None:
+    """Forget all but the slots of these workers: a coordinator that was killed leaves some."""
+    names = {_path(folder, worker).name for worker in keep}
+    for path in folder.glob("*.slot"):
+        if path.name not in names:
+            path.unlink(missing_ok=True)
 
 
 def _path(folder: Path, worker: int) -> Path:

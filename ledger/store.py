@@ -300,6 +300,15 @@ class Store(Database):
         with self.immediate():
             self.run("end_worker", worker=worker, at=clock.wall(), outcome=outcome)
 
+    def latest_worker(self) -> int:
+        """The id of the worker that registered itself last, or 0."""
+        return int(self.value("latest_worker") or 0)
+
+    def worker_of_process(self, run: int, pid: int, after: int) -> int | None:
+        """The id above `after` under which a process registered itself, if it has got that far."""
+        worker: int | None = self.value("worker_of_process", run=run, pid=pid, after=after)
+        return worker
+
     def open_workers(self) -> list[Row]:
         """(id, run, number, pid) of the workers that have not been seen to end."""
         return self.rows("open_workers")

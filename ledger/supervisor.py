@@ -57,6 +57,7 @@ class Child:
     number: int
     process: subprocess.Popen[bytes]
     errors: Path
+    after: int  # its id is above that of all workers that were registered before it
     id: int | None = None
 
 
@@ -149,6 +150,7 @@ class Supervisor:
             sys.executable, "-P", "-m", "worker", str(self.project.root),
             str(self.run), str(number), str(self.orders.cool_down),
         ]  # fmt: skip
+        after = self.store.latest_worker()
         with errors.open("ab") as stream:
             process = subprocess.Popen(
                 command,
@@ -162,7 +164,7 @@ class Supervisor:
             os.setpriority(os.PRIO_PROCESS, process.pid, self.orders.nice)
         reached(Point.WORKER_CALLED)
         self.log.info("worker called", worker=number, pid=process.pid)
-        return Child(number, process, errors)
+        return Child(number, process, errors, after)
 
     def _collect(self) -> None:
         """Look after the workers that have ended."""
@@ -179,9 +181,8 @@ class Supervisor:
     def worker_id(self, child: Child) -> int | None:
         """The id under which the worker registered itself, if it has got that far."""
         if child.id is None:
-            for row in self.store.open_workers():
-                if row["run"] == self.run and row["pid"] == child.process.pid:
-                    child.id = row["id"]
+            pid = child.process.pid
+            child.id = self.store.worker_of_process(self.run, pid, child.after)
         return child.id
 
     def _forget(self, child: Child, worker: int | None) -> None:
@@ -349,7 +350,7 @@ def adopt(project: Project, store: Store) -> list[int]:
     for worker in dead:
         store.reap_worker(0, worker, None, Reason("died with its run"))
         store.end_worker(worker, "abandoned")
-        slots.remove(folder, worker)
+    slots.sweep(folder, keep=_open(store))
     if dead or store.last_run() is None:
         tidy.remove_temporary_files(project, _open(store))
     return dead

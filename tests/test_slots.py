@@ -156,3 +156,13 @@ def test_removing_forgets(tmp_path: Path) -> None:
     slots.remove(tmp_path, 1)
 
     assert [] == [*tmp_path.iterdir()]
+
+
+def test_what_a_dead_coordinator_left_is_swept(tmp_path):
+    """The slots of workers that are registered and have not ended stay."""
+    for worker in (1, 2, 3):
+        Slot(tmp_path, worker)
+
+    slots.sweep(tmp_path, keep=[2])
+
+    assert ["2.slot"] == [path.name for path in tmp_path.iterdir()]

@@ -391,3 +391,15 @@ def test_the_starter_corpus_is_ours(new_site):
     """The shipped starter corpus reads without a problem and is what an empty folder gets."""
     assert len(new_site().poems()) == 72
     assert STARTER.is_file()
+
+
+def test_a_run_leaves_no_slots(new_site):
+    """Neither its own, nor those of a run whose coordinator was killed."""
+    site = new_site(24)
+    process = site.start("spawn", 2)
+    until(lambda: site.done() > 0, "the first job")
+    site.kill_all(process)
+
+    site.run("spawn", 3)
+
+    assert [] == [*(site.root / ".ledger" / "workers").iterdir()]

@@ -72,7 +72,7 @@ class TestSettle:
         made = Published("site/a", 3, "d", "i")
 
         ledger.settle(ledger.claim(), outputs=(made,))
-        ledger.store.retry(failed_only=False, key="a")
+        ledger.store.requeue([1])
 
         assert {1: {"site/a": made}} == ledger.store.published(ledger.claim().token)
 
