@@ -205,7 +205,7 @@ def _job_row(job: PlannedJob, max_attempts: int) -> dict[str, Any]:
         "priority": planned.priority,
         "position": planned.position,
         "fingerprint": planned.fingerprint,
-        "payload": json.dumps(planned.payload, ensure_ascii=False),
+        "payload": json.dumps(planned.payload),
         "max_attempts": max_attempts,
     }
 

@@ -134,9 +134,9 @@ class Database:
         served got nothing.
         """
         fcntl.flock(self._turnstile, fcntl.LOCK_EX)
-        self._passed += 1
-        os.pwrite(self._turnstile, _HOLDER.pack(self._pid, self._passed), 0)
         try:
+            self._passed += 1
+            os.pwrite(self._turnstile, _HOLDER.pack(self._pid, self._passed), 0)
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -200,7 +200,8 @@ class Store(Database):
         self.run(
             "record_failure",
             job=job, run=run, worker=worker, at=clock.wall(),
-            what=reason.what, context=reason.context, remedy=reason.remedy,
+            what=_legible(reason.what), context=_legible(reason.context),
+            remedy=_legible(reason.remedy),
         )  # fmt: skip
 
     # -- reap ---------------------------------------------------------------------------
@@ -386,6 +387,11 @@ class Store(Database):
         """The latest run, if there was one."""
         rows = self.rows("last_run")
         return rows[0] if rows else None
+
+
+def _legible(text: str) -> str:
+    """Text that SQLite and terminals take: half a surrogate, which a job may say, is spelt out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _stale(token: int) -> StaleLeaseError:

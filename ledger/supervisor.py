@@ -35,6 +35,7 @@ REAP_SECONDS = 1.0
 # Workers that die before they have anything in hand, one after the other, mean that no
 # worker can start here; going on would start them for ever.
 FRUITLESS_STARTS = 3
+TAIL_BYTES = 4096
 CORES = os.cpu_count() or 1
 
 
@@ -121,8 +122,12 @@ class Supervisor:
             return False
         starting = sum(self.worker_id(child) is None for child in self.children)
         for number in self._vacant[: max(0, CORES - starting)]:
+            if self.stopping:  # a signal may come at any time
+                break
             self._vacant.remove(number)
             self.children.append(self._start(number))
+        if self.stopping:  # it came before the new ones were among the children
+            self.drain()
         return True
 
     def _exit_code(self) -> Exit:
@@ -173,7 +178,7 @@ class Supervisor:
             if child.process.stdin:
                 child.process.stdin.close()
             worker = self.worker_id(child)
-            if child.process.returncode == 0:
+            if child.process.returncode == 0 and self._has_left(worker):
                 self._forget(child, worker)
             else:
                 self._bury(child, worker)
@@ -184,6 +189,10 @@ class Supervisor:
             pid = child.process.pid
             child.id = self.store.worker_of_process(self.run, pid, child.after)
         return child.id
+
+    def _has_left(self, worker: int | None) -> bool:
+        """Whether the worker noted its own end; else a job ended it, whatever its exit code."""
+        return worker is not None and worker not in _open(self.store)
 
     def _forget(self, child: Child, worker: int | None) -> None:
         if worker is not None:
@@ -209,7 +218,9 @@ class Supervisor:
             self.store.end_worker(worker, cause)
             self._dead.append(worker)
             slots.remove(self._slots, worker)
-        fruitful = at_work is not None and (at_work.job or at_work.finished)
+        # an exception while it settled would come again for ever
+        crashed = child.process.returncode >= 0
+        fruitful = at_work is not None and (at_work.job or (at_work.finished and not crashed))
         self._fruitless = 0 if fruitful else self._fruitless + 1
         if self._fruitless >= FRUITLESS_STARTS and not self.interrupted:
             raise LedgerError(
@@ -399,6 +410,9 @@ def _death(cause: str, child: Child) -> Reason:
 
 def _tail(path: Path, lines: int = 5) -> str:
     try:
-        return "\n".join(path.read_text("utf-8", "replace").strip().splitlines()[-lines:])
+        with path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+        return "\n".join(text.strip().splitlines()[-lines:])
     except OSError:
         return ""

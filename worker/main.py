@@ -169,11 +169,11 @@ class Worker:
             outputs = self._publish(job, owned)
             reached(Point.JOB_RAN)
         except Exception as error:  # noqa: BLE001  whatever a job raises is that job's failure
-            return self._failed(job, error, time.perf_counter() - started)
+            settlement = self._failed(job, error, time.perf_counter() - started)
         else:
-            return Settlement(job.id, "done", time.perf_counter() - started, outputs)
-        finally:
-            self.slot.leave()
+            settlement = Settlement(job.id, "done", time.perf_counter() - started, outputs)
+        self.slot.leave()  # not in a `finally`: what ends the worker does so with the job in hand
+        return settlement
 
     def _publish(self, job: Job, owned: dict[str, Published]) -> tuple[Published, ...]:
         made = []
