@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Event = dict[str, Any]
 LEFT_ALIVE = ("finished", "drained")
+FELL = "exit code"
 
 
 class Change(NamedTuple):
@@ -86,6 +87,7 @@ class Numbers:
 def check(history: History) -> tuple[Numbers, list[Violation]]:
     """Every violation there is, and the numbers of the round."""
     found = [*_undone(history), *_forbidden_steps(history), *_charged_twice(history)]
+    found += _fallen(history)
     if history.accounts is not None:
         found += [*_stale(history), *_unasked(history), *_charged_in_vain(history)]
         found += [*_run_twice(history), *_effects(history)]
@@ -103,6 +105,13 @@ def _undone(history: History) -> Iterator[Violation]:
     for job in history.jobs:
         if job.state != "done":
             yield Violation("lost", f"{job.name} is {job.state} in the end")
+
+
+def _fallen(history: History) -> Iterator[Violation]:
+    """Workers are killed here; none of them ends by an error of its own."""
+    for worker, outcome in history.outcomes.items():
+        if outcome and outcome.startswith(FELL):
+            yield Violation("worker fell", f"worker {worker}: {outcome}")
 
 
 def _forbidden_steps(history: History) -> Iterator[Violation]:

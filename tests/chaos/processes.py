@@ -7,17 +7,18 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PROC = Path("/proc")
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
-DEAD = "ZX"
+DEAD, STOPPED = "ZX", "Tt"
+FORK_SECONDS = 0.5
 
 
 class Hung(Exception):  # noqa: N818  that is what it is
@@ -120,6 +121,24 @@ class Commands:
         os.kill(pid, number)
         return True
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop everybody for as long as the block lasts."""
+        halted: set[int] = set()
+        while moving := {found.pid for found in self.living()} - halted:
+            for pid in moving:
+                self.signal(pid, signal.SIGSTOP)
+            halted |= moving
+        try:
+            started = time.monotonic()
+            wait_until(
+                lambda: all(_stands(pid, started) for pid in halted), 10.0, "all to stand still"
+            )
+            yield
+        finally:
+            for pid in halted:
+                self.signal(pid, signal.SIGCONT)
+
     def end(self) -> None:
         """Let nobody survive. Not counted as kills."""
         for leader in self.leaders:
@@ -141,6 +160,14 @@ class Commands:
             if not left:
                 return
             time.sleep(0.005)
+
+
+def _stands(pid: int, since: float) -> bool:
+    """Whether it is stopped; or cannot be, since the child it forks was stopped before its exec."""
+    found = seen(pid)
+    if found is None or found.state in STOPPED or found.state in DEAD:
+        return True
+    return found.state == "D" and time.monotonic() - since > FORK_SECONDS
 
 
 def wait_until(condition: Callable[[], bool], patience: float, what: str) -> None:

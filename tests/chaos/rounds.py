@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chaos.judge import Verdict
     from chaos.site import Nursery
 
-CANNOT_START = "workers cannot start"
+CANNOT_START = "workers cannot start: killed by SIGKILL"
 KILLED = -9
 
 
@@ -105,7 +105,9 @@ class Round:
         if not condition:
             self.broken(rule, what)
 
-    def judge(self, site: Site, shape: Shape, *, accounts: bool = True) -> Verdict:
+    def judge(
+        self, site: Site, shape: Shape, *, accounts: bool = True, falls: bool = False
+    ) -> Verdict:
         """End what still runs, and judge what is there; the verdict goes into the tally."""
         site.commands.end()
         verdict = judge(site, self.nursery.tree(shape), accounts=accounts, audited=shape.audited)
@@ -113,6 +115,9 @@ class Round:
         self.tally.differing_bytes += verdict.differing_bytes
         where = "" if site is self.sites[0] else f"{site.root.name}: "
         for rule, what in verdict.violations:
+            if falls and rule == "worker fell":
+                self.tally.notes["workers that fell for want of disk"] += 1
+                continue
             self.broken(rule, where + what)
         return verdict
 

@@ -65,7 +65,7 @@ class Shape:
     effects: int = 60
     early: int = 40
     pause: float = 0.002
-    lease_seconds: float = 30.0
+    lease_seconds: float = 900.0  # nobody may have to wait for the end of a dead worker's
     max_attempts: int = MANY_ATTEMPTS
     poems: int = 0  # so many poems of the starter corpus, built as a real site, instead
     audited: bool = True

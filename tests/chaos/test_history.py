@@ -252,6 +252,10 @@ def _batch_of_effects(it: History) -> None:
     ]
 
 
+def _fell(it: History) -> None:
+    it.outcomes[KILLED] = "exit code 1"
+
+
 @pytest.mark.parametrize(
     ("plant", "rule"),
     [
@@ -276,6 +280,7 @@ def _batch_of_effects(it: History) -> None:
         (_no_effect, "no effect"),
         (_effects_in_vain, "extra effects"),
         (_batch_of_effects, "extra effects"),
+        (_fell, "worker fell"),
     ],
 )
 def test_a_planted_violation_is_found(plant: Callable[[History], None], rule: str):

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from chaos.damage import OF_ANOTHER_SIZE, OF_THE_SAME_SIZE, files, spoil, stamps
+from chaos.judge import compare
 from chaos.rounds import Keeper, Round, Storm, tail
 from chaos.site import Shape
 
@@ -65,6 +66,8 @@ class Behind(Storm):
         before = stamps(base)
         it.succeed(site, "spawn", it.workers, "--quiet")
         it.tally.spawns += 1
+        wrong = compare(site, it.nursery.tree(self.shape))[1]
+        it.expect(not wrong, "not mended", ", ".join(map(str, wrong)))
         after = stamps(base)
         names = {str(path.relative_to(base)) for path in spoilt}
         vain = [name for name in after if after[name] == before.get(name, after[name])]

@@ -59,7 +59,7 @@ class Disk(Storm):
     def _cured(self, it: Round, site: Site) -> None:
         it.succeed(site, "retry", "--failed")
         it.succeed(site, "spawn", it.workers, "--quiet")
-        it.judge(site, self.shape)
+        it.judge(site, self.shape, falls=True)
 
     def _full(self, it: Round) -> None:
         site = it.site(self.shape)

@@ -72,7 +72,7 @@ class Random_(Storm):  # noqa: N801
     name = "random"
     shape = Shape(pages=700, effects=150)
     most_kills = 250
-    small = {"shape": Shape(pages=120, effects=20, early=8), "most_kills": 20}  # noqa: RUF012
+    small = {"shape": Shape(pages=150, effects=25, early=8, pause=0.01), "most_kills": 20}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
         """One project to its end."""

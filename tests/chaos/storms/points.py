@@ -43,6 +43,8 @@ RATES: dict[str, dict[str, float]] = {
     "PLANNED": {"PLANNED": 0.7},
 }
 OF_PLANS = ("PLAN_WRITTEN", "PLANNED")
+OF_FILES = (EVERYWHERE, "TEMP_OPENED", "TEMP_WRITTEN", "RENAMED")
+LOOK_SECONDS = 0.3
 STORM_SECONDS = 150.0
 
 
@@ -72,10 +74,15 @@ class Points(Storm):
     def _build(self, it: Round, site: Site, point: str, quota: int) -> None:
         deadline = time.monotonic() + STORM_SECONDS
         keeper = Keeper(it, site)
+        looked = 0.0
         while count(site, point) < quota and time.monotonic() < deadline:
             if keeper.done:  # and once more
                 shutil.rmtree(site.root / "site" / ("effect" if point == "MID_EFFECT" else "page"))
                 keeper.respawn()
+            if point in OF_FILES and time.monotonic() - looked > LOOK_SECONDS:
+                with site.commands.standing_still():
+                    it.expect_whole(site, self.shape)
+                looked = time.monotonic()
             time.sleep(0.02)
         calm(site, keeper)
         keeper.finish()

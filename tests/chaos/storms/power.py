@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import struct
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chaos.damage import OF_THE_SAME_SIZE, files, spoil
-from chaos.processes import Commands, seen, wait_until
+from chaos.processes import Commands
 from chaos.rounds import Keeper, Round, Storm
 from chaos.site import Shape
 
@@ -63,18 +62,9 @@ class Power(Storm):
 
     def _freeze(self, it: Round, site: Site, name: str, random: Random, began: float) -> Site:
         """Copy it while everybody stands still, and take from the copy what was not synced."""
-        halted: set[int] = set()
-        while still := {found.pid for found in site.commands.living()} - halted:
-            for pid in still:
-                site.commands.signal(pid, signal.SIGSTOP)
-            halted |= still
-        wait_until(lambda: all(_stands(pid) for pid in halted), 10.0, "all to stand still")
-        try:
-            root = it.folder / name
+        root = it.folder / name
+        with site.commands.standing_still():
             shutil.copytree(site.root, root, symlinks=True)
-        finally:
-            for pid in halted:
-                site.commands.signal(pid, signal.SIGCONT)
         copy = replace(site, root=root, commands=Commands())
         it.expect_whole(copy, self.shape)
         went_dark(copy, random, began)
@@ -92,11 +82,6 @@ def built(site: Site, pages: int, keeper: Keeper | None = None) -> None:
     folder = site.root / "site" / "page"
     while len(files(folder)) < pages and not (keeper and keeper.done):
         time.sleep(0.005)
-
-
-def _stands(pid: int) -> bool:
-    found = seen(pid)
-    return found is None or found.state in "TtZX"
 
 
 def went_dark(site: Site, random: Random, began: float) -> None:
