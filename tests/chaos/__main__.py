@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import secrets
 import shutil
 import signal
@@ -177,6 +178,11 @@ def main(
             shutil.rmtree(folder, ignore_errors=True)
     took = time.monotonic() - started
     show(weather.tallies)
+    own, theirs = (
+        sum(resource.getrusage(whose)[:2])
+        for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    click.echo(f"processor: {own:.0f} s of the harness, {theirs:.0f} s of the builds")
     click.echo(f"seed {seed}: {weather.killed:,} kills, {weather.broken} violations, {took:.0f} s")
     if target:
         target.write_text(

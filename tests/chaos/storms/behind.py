@@ -23,7 +23,7 @@ class Behind(Storm):
 
     name = "behind"
     shape = Shape(pages=300, effects=40, pause=0.003)
-    rounds = 4
+    rounds = 3
     small = {"shape": Shape(pages=120, effects=10, early=8)}  # noqa: RUF012
 
     def run(self, it: Round) -> None:

@@ -29,7 +29,7 @@ class Clock(Storm):
 
     name = "clock"
     shape = Shape(pages=600, effects=60, pause=0.015, lease_seconds=2.0)
-    rounds = 4
+    rounds = 2
 
     def obstacle(self) -> str:
         """It takes libfaketime."""

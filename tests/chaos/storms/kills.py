@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from chaos.site import Site
 
-CALM_SECONDS = 60.0  # of storm in a round; then it may build in peace
+CALM_SECONDS = 90.0  # of storm in a round; then it may build in peace
 
 
 def rage(it: Round, site: Site, keeper: Keeper, shape: Shape, most_kills: int) -> None:
@@ -70,8 +70,8 @@ class Random_(Storm):  # noqa: N801
     """SIGKILL of random workers, of the coordinator and of all at once, again and again."""
 
     name = "random"
-    shape = Shape(pages=700, effects=150)
-    most_kills = 250
+    shape = Shape(pages=1_000, effects=200, pause=0.003)
+    most_kills = 400
     small = {"shape": Shape(pages=150, effects=25, early=8, pause=0.01), "most_kills": 20}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
@@ -95,8 +95,9 @@ class Attempts(Random_):
     """With three attempts a job: jobs fail for having been in hand too often, and are retried."""
 
     name = "attempts"
+    most_kills = 80
     shape = replace(Random_.shape, pages=250, effects=60, pause=0.01, max_attempts=3)
-    rounds = 2
+    rounds = 1
     small = {}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
@@ -118,6 +119,7 @@ class NoWal(Random_):
     """The same with a SQLite whose WAL is not to be trusted: the rollback journal."""
 
     name = "nowal"
+    most_kills = 150
     rounds = 2
     shape = replace(Random_.shape, pages=300, effects=60)
 

@@ -28,7 +28,7 @@ class Power(Storm):
 
     name = "power"
     shape = Shape(pages=500, effects=40, pause=0.015)
-    rounds = 6
+    rounds = 4
     cuts = 3
     small = {"shape": Shape(pages=120, effects=10, early=8, pause=0.015), "cuts": 1}  # noqa: RUF012
 

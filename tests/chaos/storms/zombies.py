@@ -32,7 +32,7 @@ class Zombies(Storm):
 
     name = "zombies"
     shape = Shape(pages=900, effects=100, pause=0.02, lease_seconds=1.0)
-    rounds = 6
+    rounds = 4
     most_puppets = 20
     small = {  # noqa: RUF012
         "shape": Shape(pages=100, effects=10, early=8, pause=0.02, lease_seconds=1.0),
