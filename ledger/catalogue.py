@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger.corpus.placed import Placed
+from ledger.failures import LedgerError
 from ledger.points import Point, reached
 
 if TYPE_CHECKING:
@@ -85,15 +86,29 @@ class Documents:
 def read_facts(database: Database) -> dict[str, Any]:
     """What the plan noted down for the workers; empty before the first plan."""
     text = database.value("fact", name="plan")
-    return dict(json.loads(text)) if text else {}
+    return dict(_noted(text)) if text else {}
 
 
 def existing_jobs(database: Database, kind: str) -> dict[str, tuple[dict[str, Any], str]]:
     """(payload, state) of the jobs of a kind, by key."""
     return {
-        row["key"]: (json.loads(row["payload"]), row["state"])
+        row["key"]: (_noted(row["payload"]), row["state"])
         for row in database.rows("jobs_of_kind", kind=kind)
     }
+
+
+def _noted(text: str) -> Any:
+    """JSON that the ledger holds; a damaged page of the file may lie in the middle of it."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        from ledger.health.finding import MOVE_AWAY
+
+        raise LedgerError(
+            f"what the ledger notes of the plan is damaged: {error}",
+            context="SQLite finds nothing wrong with the file, but a page of it has other bytes",
+            remedy=MOVE_AWAY,
+        ) from error
 
 
 def replan(

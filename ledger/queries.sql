@@ -157,13 +157,15 @@ WHERE state IN ('failed', 'done')
 RETURNING id;
 
 -- name: unproven_files
--- Files of a run that did not end cleanly, or that was the last before the machine restarted.
+-- Files of a run that did not end cleanly, or of the boot in which the last run was, if the
+-- machine has been restarted since: which of them had reached the disk nobody knows.
 SELECT outputs.path, outputs.bytes, outputs.digest, outputs.job, jobs.kind
 FROM outputs JOIN jobs ON jobs.id = outputs.job
 WHERE jobs.state = 'done'
   AND jobs.run IN (SELECT id FROM runs
                    WHERE ended_at IS NULL
-                      OR (boot IS NOT :boot AND id = (SELECT max(id) FROM runs)))
+                      OR boot IS NOT :boot
+                         AND boot IS (SELECT boot FROM runs ORDER BY id DESC LIMIT 1))
 ORDER BY outputs.path;
 
 -- name: requeue

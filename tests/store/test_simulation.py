@@ -294,9 +294,12 @@ class LeaseMachine(RuleBasedStateMachine):
 
     def renew(self, number: int, choice: int, kill: int) -> None:
         """A heartbeat for any claim there ever was."""
-        if not self.claims:
-            return
-        token, seconds = self.any_claim(number).claim.token, [5.0, LEASE, 100.0][choice % 3]
+        if self.claims:
+            seconds = [5.0, LEASE, 100.0][choice % 3]
+            self.beat(self.any_claim(number).claim.token, seconds, kill)
+
+    def beat(self, token: int, seconds: float, kill: int) -> None:
+        """It extends a lease that is live, and no other."""
         renewed = self.world.act(COORDINATOR, kill, lambda store: store.renew(token, seconds))
         if renewed is KILLED:
             return
@@ -321,7 +324,9 @@ class LeaseMachine(RuleBasedStateMachine):
 
         If it is, another one is started. If it was alive it is a zombie now, and settles later.
         """
-        worker = self.workers[number % WORKERS]
+        holders = {lease.worker for lease in self.model.leases.values()}
+        some = [worker for worker in self.workers if worker.id in holders and number % 4]
+        worker = (some or self.workers)[number // 4 % len(some or self.workers)]
         if self.reap_worker(worker, worker.run, worker.in_hand(choice), kill) and not worker.alive:
             self.workers[worker.actor] = Worker(worker.actor, *self.registered())
 
@@ -331,7 +336,12 @@ class LeaseMachine(RuleBasedStateMachine):
         assert self.model.expired(self.now) == self.suspects
 
     def reap_expired(self, number: int, choice: int, kill: int) -> None:
-        """The second look: what was expired at the first and is so still is taken back."""
+        """The second look: what was expired at the first and is so still is taken back.
+
+        Sometimes one that was late for the first has shown a sign of life by the second.
+        """
+        if self.suspects and choice // 64 % 3 == 0:
+            self.beat(sorted(self.suspects)[number % len(self.suspects)], LEASE, 0)
         suspects, run = self.suspects, self.run
         in_hand = {worker.id: worker.in_hand(choice) for worker in self.workers}
         reaped = self.world.act(
