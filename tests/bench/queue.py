@@ -83,6 +83,26 @@ def _rate(
     return rate, served
 
 
+def crowd(bench: Bench) -> Outcome:
+    """Row 16: many more workers than cores; a job waits, as for a server, and locks nobody out."""
+    sizes = bench.sizes
+    site = noop_site(bench.folder("crowd"), bench.work / "kinds", sizes.crowd_jobs, pause=0.04)
+    took = site.ledger("spawn", sizes.crowd, "--quiet")  # fails if a worker said anything
+    served = site.served()
+    silent = not any((site.root / ".ledger" / "logs").glob("*.stderr"))
+    site.remove()
+    share = min(served.values()) / max(served.values()) if len(served) == sizes.crowd else 0.0
+    return Outcome(
+        f"{took:.1f} s", "",
+        (
+            Check("least/most served", share, 1 / 3, "", at_most=False),
+            Check("workers without a complaint", float(silent), 1, "", at_most=False),
+        ),
+        (f"{sizes.crowd_jobs:,} jobs, by worker {min(served.values()):,} to {max(served.values()):,}",),
+        {"seconds": took, "served": served},
+    )  # fmt: skip
+
+
 def claim_latency(bench: Bench) -> Outcome:
     """Row 8."""
     sizes = bench.sizes

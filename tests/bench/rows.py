@@ -56,4 +56,5 @@ ROWS = (
     Row(14, "nothing to do: init and spawn 2", "", "≤ 2 s, no file written",
         again.nothing_to_do, BUILT),
     Row(15, "one document added", "full build", "≤ 0.25 ×; no file in vain", again.one_more, BUILT),
+    Row(16, "64 workers, jobs of 40 ms", "", "least ≥ 1/3 of most served", queue.crowd),
 )  # fmt: skip

@@ -39,6 +39,8 @@ class Sizes:
     random_starts: int = 50
     noops: int = 200_000
     effects: int = 20_000
+    crowd: int = 64
+    crowd_jobs: int = 20_000
     peer_noops: int = 10_000
     many_rows: int = 1_000_000
     few_rows: int = 10_000
@@ -47,7 +49,7 @@ class Sizes:
 
 QUICK = Sizes(
     documents=600, rounds=2, builds=1, full_pages=40, walked_pages=16, naive_steps=50,
-    random_starts=5, noops=5_000, effects=1_000, peer_noops=500, many_rows=20_000,
+    random_starts=5, noops=5_000, effects=1_000, crowd=8, crowd_jobs=400, peer_noops=500, many_rows=20_000,
     few_rows=2_000, claims=200,
 )  # fmt: skip
 
