@@ -92,7 +92,7 @@ class Round:
 
     def enrol(self, site: Site, **more: str) -> Site:
         """Look after a project: its processes do not outlive the round."""
-        site.more = {"CHAOS_SEED": self.plan, **more}
+        site.more = {"CHAOS_SEED": f"{self.plan}/{site.root.name}", **more}
         self.sites.append(site)
         return site
 
