@@ -362,7 +362,8 @@ def adopt(project: Project, store: Store) -> list[int]:
         store.reap_worker(0, worker, None, Reason("died with its run"))
         store.end_worker(worker, "abandoned")
     slots.sweep(folder, keep=_open(store))
-    if dead or store.last_run() is None:
+    last = store.last_run()
+    if dead or last is None or last["ended_at"] is None:  # a run that ends sweeps for itself
         tidy.remove_temporary_files(project, _open(store))
     return dead
 

@@ -403,3 +403,21 @@ def test_a_run_leaves_no_slots(new_site):
     site.run("spawn", 3)
 
     assert [] == [*(site.root / ".ledger" / "workers").iterdir()]
+
+
+def test_temp_files_of_a_run_whose_coordinator_was_killed_are_swept(new_site):
+    """Also when it had seen its workers die and noted that, and had not come to sweep."""
+    site = new_site(6)
+    process = site.start("spawn", 2)
+    until(lambda: site.done() > 0, "the first job")
+    site.kill_all(process)
+    left = site.root / "site" / ".1.7.ledger-tmp"
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    with site.store() as store:
+        for row in store.open_workers():
+            store.end_worker(row["id"], "killed by SIGKILL")
+
+    site.run("spawn", 2)
+
+    assert not left.exists()
