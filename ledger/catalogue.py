@@ -193,7 +193,8 @@ def _write_jobs(
 def _write_outputs(database: Database, jobs: Sequence[PlannedJob]) -> int:
     """Make the outputs exactly those planned; returns how many files are left over.
 
-    A done job that is given a path it has not made yet has to run again.
+    A job that is done, or held by a worker of an earlier run, and is given a path that it does
+    not know of has to run again.
     """
     ids = {(row["kind"], row["key"]): row["id"] for row in database.rows("planned_jobs")}
     wanted = {path: ids[job.name] for job in jobs for path in job.planned.outputs}
@@ -203,7 +204,7 @@ def _write_outputs(database: Database, jobs: Sequence[PlannedJob]) -> int:
     moved = [row for row in rows if have.get(row["path"], row["job"]) != row["job"]]
     database.run_many("add_output", added)
     database.run_many("move_output", moved)
-    database.run_many("requeue", [{"job": row["job"]} for row in [*added, *moved]])
+    database.run_many("run_again", [{"job": row["job"]} for row in [*added, *moved]])
     gone = [{"path": path} for path in have if path not in wanted]
     database.run_many("add_leftover", gone)
     database.run_many("drop_output", gone)

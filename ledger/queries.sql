@@ -294,6 +294,11 @@ SET state = 'pending', phase = :phase, priority = :priority, position = :positio
     attempts = 0, not_before = 0, lease = NULL
 WHERE id = :id;
 
+-- name: run_again
+-- Taken from whoever holds it: he works by the old plan, and what he settles is refused.
+UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0, lease = NULL
+WHERE id = :job AND state IN ('done', 'running');
+
 -- name: move_job
 UPDATE jobs
 SET phase = :phase, priority = :priority, position = :position, payload = :payload,

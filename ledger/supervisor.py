@@ -377,7 +377,7 @@ def requeue_lost_outputs(project: Project, store: Store) -> int:
     lost = {
         row["job"]
         for row in store.finished_outputs()
-        if _size(project.root / row["path"]) != row["bytes"]
+        if row["bytes"] is None or _size(project.root / row["path"]) != row["bytes"]
     }
     return store.requeue(lost) if lost else 0
 

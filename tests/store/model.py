@@ -89,7 +89,6 @@ class Model:
     max_attempts: int = 1
     last_token: int = 0
     settled: set[tuple[int, int]] = field(default_factory=set)  # (token, job)
-    given_late: set[str] = field(default_factory=set)  # paths given to a job that was running
 
     # -- claim, settle, reap --------------------------------------------------------------
 
@@ -230,9 +229,7 @@ class Model:
             owner, made = had.get(path, (0, False))
             self.outputs[path] = number, made and owner == number
             if owner != number:
-                late = self.jobs[number].state == "running"
-                (self.given_late.add if late else self.given_late.discard)(path)
-                self.put_back("done", jobs=[number])
+                self.put_back("done", "running", jobs=[number])
 
     # -- what the file must say -----------------------------------------------------------
 
