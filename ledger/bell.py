@@ -24,11 +24,12 @@ class Bell:
         with suppress(BlockingIOError):  # full: it is ringing already
             os.write(self._button, b"!")
 
-    def wait(self, seconds: float) -> None:
-        """Sleep that long, or until the bell rings."""
-        select.select([self._ear], [], [], seconds)
+    def wait(self, seconds: float) -> bool:
+        """Sleep that long, or until the bell rings; returns whether it rang."""
+        rang, _, _ = select.select([self._ear], [], [], seconds)
         with suppress(BlockingIOError):
             os.read(self._ear, 4096)
+        return bool(rang)
 
     def close(self) -> None:
         """Give the pipe back."""

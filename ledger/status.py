@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
+import signal
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ledger import clock, slots
+from ledger.bell import Bell
 from ledger.db import journal_mode, sqlite_version
 from ledger.store import Store
 from ledger.supervisor import coordinator_lives
@@ -92,20 +93,23 @@ def _in_hand(
 
 def show_status(project: Project, *, watch: bool, as_json: bool) -> None:
     """Print the status, once or until Ctrl+C."""
+    if not watch:
+        return _show(project, as_json=as_json)
+    # a handler, since a KeyboardInterrupt that comes at a bad moment is lost within the driver
+    bell = Bell()
+    signal.signal(signal.SIGINT, lambda *_: bell.ring())
     while True:
-        status = read_status(project)
-        if as_json:
-            click.echo(json.dumps(status.as_dict(), ensure_ascii=False))
-        else:
-            if watch:
-                click.clear()
-            click.echo("\n".join(_lines(status)))
-        if not watch:
-            return
-        try:
-            time.sleep(WATCH_SECONDS)
-        except KeyboardInterrupt:
-            return
+        if not as_json:
+            click.clear()
+        _show(project, as_json=as_json)
+        if bell.wait(WATCH_SECONDS):
+            return None
+
+
+def _show(project: Project, *, as_json: bool) -> None:
+    status = read_status(project)
+    lines = [json.dumps(status.as_dict(), ensure_ascii=False)] if as_json else _lines(status)
+    click.echo("\n".join(lines))
 
 
 def _lines(status: Status) -> list[str]:
