@@ -108,6 +108,7 @@ class Supervisor:
             self._bell.wait(TICK_SECONDS)
             self._collect()
             if time.monotonic() - last_reap > REAP_SECONDS:
+                bury_dead(self.project, self.store, but_of=self.run)
                 self._reap_expired()
                 last_reap = time.monotonic()
             self.watch(self)
@@ -356,15 +357,28 @@ def adopt(project: Project, store: Store) -> list[int]:
     Returns the dead workers. Those that still live finish the job in hand and leave.
     """
     store.adopt_boot()
-    folder = project.state / "workers"
-    dead = [row["id"] for row in store.open_workers() if not slots.is_alive(folder, row["id"])]
-    for worker in dead:
-        store.reap_worker(0, worker, None, Reason("died with its run"))
-        store.end_worker(worker, "abandoned")
-    slots.sweep(folder, keep=_open(store))
+    dead = bury_dead(project, store)
+    slots.sweep(project.state / "workers", keep=_open(store))
     last = store.last_run()
     if dead or last is None or last["ended_at"] is None:  # a run that ends sweeps for itself
         tidy.remove_temporary_files(project, _open(store))
+    return dead
+
+
+def bury_dead(project: Project, store: Store, *, but_of: int | None = None) -> list[int]:
+    """Take back at once what workers held that are dead, but for those of one run; returns them.
+
+    One that outlived its coordinator may die later, and need not keep its job until the lease ends.
+    """
+    folder = project.state / "workers"
+    dead = [
+        row["id"]
+        for row in store.open_workers()
+        if row["run"] != but_of and not slots.is_alive(folder, row["id"])
+    ]
+    for worker in dead:
+        store.reap_worker(0, worker, None, Reason("died with its run"))
+        store.end_worker(worker, "abandoned")
     return dead
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
+from e2e.conftest import until
 
 STOP_ONCE = '''"""Stops the first process that gets to a point."""
 
@@ -41,3 +45,25 @@ def test_a_stopped_worker_is_ended_and_its_work_done(new_site, monkeypatch, poin
     assert (site.root / "stopped").exists()
     status = site.status()
     assert (status["pending"], status["failed"]) == (0, 0)
+
+
+def test_an_orphan_that_dies_later_keeps_nothing(new_site, monkeypatch):
+    """A worker that outlived its coordinator, and dies under the next, long before its lease ends."""
+    site = new_site(6, LEASE.replace("1", "600"))
+    (site.root / "stop_once.py").write_text(STOP_ONCE, "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(site.root))
+    monkeypatch.setenv("LEDGER_CHAOS", "stop_once")
+    monkeypatch.setenv("STOP_AT", "JOB_IN_HAND")
+    first = site.start("spawn", 1)
+    until((site.root / "stopped").exists, "a worker that stands still")
+    (orphan,) = site.worker_pids()
+    os.kill(first.pid, signal.SIGKILL)
+    first.communicate()
+
+    second = site.start("spawn", 1)
+    until(lambda: len(site.worker_pids()) == 2, "the worker of the next run")
+    os.kill(orphan, signal.SIGKILL)
+
+    second.communicate(timeout=30)
+    assert second.returncode == 0
+    assert site.status()["pending"] == 0
