@@ -1,59 +1,56 @@
-"""Corpus + settings -> the jobs that there should be, and what the workers need to know."""
+"""What a site is made of + settings -> the jobs that there should be, and what the workers need to know."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ledger import __version__
 from ledger.catalogue import PlannedJob
-from ledger.corpus import corpus_files, read_corpus
-from ledger.corpus.placed import Placed, place
-from ledger.corpus.words import Word, vocabulary
 from ledger.digest import fingerprint
 from ledger.failures import BadInputError, Problem
 from ledger.kinds import kind_files, kind_modules, kinds_of_site, phases
 from ledger.project import STATE_FOLDER
 from ledger.resources import resource
+from ledger.sites import load_site
 from ledger.templates import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from ledger.corpus.document import Document
+    from ledger.corpus.placed import Placed
+    from ledger.corpus.words import Word
     from ledger.project import Project
 
-MARKUP_BYTES = 450
-
 Existing = dict[str, tuple[dict[str, Any], str]]
+ReadJobs = Callable[[str], Existing]
 
 
 class Plan:
     """What kinds plan from, and what they have planned so far.
 
-    `existing(kind)` gives (payload, state) of the jobs that the ledger has, by key.
-    `artefacts[kind]` is the fingerprint under which a kind that is needed by others stores
-    what it makes. `job_bytes[kind]` is how many bytes a job of the kind will about write, for
-    those that write much: `spawn` looks first whether the disk has room. `facts` are kept in the ledger for the workers; they must be JSON-able.
+    Each site has its own, with what its kinds need besides (`ledger.sites`).
+    `documents` are in corpus order. `existing(kind)` gives (payload, state) of the jobs that the
+    ledger has, by key. `artefacts[kind]` is the fingerprint under which a kind that is needed by
+    others stores what it makes. `job_bytes[kind]` is how many bytes a job of the kind will about
+    write, for those that write much: `spawn` looks first whether the disk has room. `notes` are
+    told to whoever plans.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        documents: Sequence[Document],
-        existing: Callable[[str], Existing],
-    ) -> None:
+    def __init__(self, project: Project, documents: list[Placed], existing: ReadJobs) -> None:
         self.project = project
         self.settings = project.settings
         self.templates = Templates(project)
-        self.documents: list[Placed] = place(documents)
+        self.documents = documents
         self.existing = existing
         self.artefacts: dict[str, str] = {}
         self.job_bytes: dict[str, int] = {}
         self.jobs: list[PlannedJob] = []
-        self.words: list[Word] = vocabulary(documents, project.settings.words)
+        self.notes: list[str] = []
+        self.words: list[Word] = []
 
     @cached_property
     def corpus_digest(self) -> str:
@@ -71,30 +68,18 @@ class Plan:
         return limited(self.settings.pages.depth, len(self.documents) - 1)
 
     @property
-    def per_page(self) -> int:
-        """How many documents a page lists."""
-        return limited(self.settings.pages.per_page, max(1, len(self.documents)))
-
-    @cached_property
-    def entry_bytes(self) -> int:
-        """About how many bytes a rendered entry has: the text and its markup, on average."""
-        texts = sum(len(document.content.encode("utf-8")) for document in self.documents)
-        return texts // max(1, len(self.documents)) + MARKUP_BYTES
-
-    @property
     def dated(self) -> int:
         """How many documents have a date."""
         return sum(document.date is not None for document in self.documents)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the workers need to know of the plan."""
+        """What the workers need to know of the plan, and the next plan of this one; JSON-able."""
         return {
             "corpus": self.corpus_digest,
             "documents": len(self.documents),
             "dated": self.dated,
             "depth": self.depth,
-            "per_page": self.per_page,
             "words": [(word.text, word.count, word.size) for word in self.words],
             "artefacts": self.artefacts,
             "job_bytes": self.job_bytes,
@@ -121,7 +106,10 @@ def source_stamps(project: Project) -> Stamps:
     own = sorted(path for path in project.templates.rglob("*") if path.is_file())
     shipped = sorted(resource("templates").glob("*.*"))
     return {
-        "corpus": [_stamp(path, project.root) for path in corpus_files(project.corpus_path)],
+        "corpus": [
+            _stamp(path, project.root)
+            for path in load_site(project.settings.site.kind).source_files(project)
+        ],
         "templates": [_stamp(path, project.root) for path in own],
         "program": [[__version__], *(_stamp(path, path.parent) for path in shipped + kind_files())],
     }
@@ -145,16 +133,15 @@ def is_planned(project: Project, facts: dict[str, Any]) -> bool:
     )
 
 
-def make_plan(project: Project, existing: Callable[[str], Existing]) -> Plan:
-    """Read the corpus and let every kind of the site plan its jobs.
+def make_plan(project: Project, existing: ReadJobs) -> Plan:
+    """Read what the site is made of and let every kind of it plan its jobs.
 
     Raises:
         BadInputError: with every problem of corpus and plan.
     """
     kinds = kinds_of_site(project.settings.site.kind)
     phase_of = phases(kinds)
-    documents = read_corpus(project.corpus_path, project.settings.corpus)
-    plan = Plan(project, documents, existing)
+    plan = load_site(project.settings.site.kind).begin_plan(project, existing)
     for name, kind in kinds.items():
         for planned in kind.plan(plan):
             plan.jobs.append(PlannedJob(name, phase_of[name], planned))

@@ -10,17 +10,13 @@ from ledger.catalogue import read_facts
 from ledger.failures import BadInputError, Problem
 from ledger.planner import source_stamps
 from ledger.project import SETTINGS_FILE
+from ledger.sites import load_site
 from ledger.templates import Templates
 
 if TYPE_CHECKING:
     from ledger.planner import Stamps
     from ledger.project import Project
     from ledger.store import Store
-
-PAGE_TEMPLATES = {
-    "home.html", "404.html", "entry.html", "similar.html", "different.html", "chronological.html",
-    "chronological_index.html", "word.html", "cloud.html", "documents.html", "documents_page.html",
-}  # fmt: skip
 
 
 def check_before_spawn(project: Project, store: Store) -> list[str]:
@@ -32,7 +28,7 @@ def check_before_spawn(project: Project, store: Store) -> list[str]:
     facts = read_facts(store)
     problems = [
         *_check_settings(project, facts.get("settings", "")),
-        *Templates(project).check(PAGE_TEMPLATES),
+        *Templates(project).check(load_site(project.settings.site.kind).page_templates(project)),
         *_check_folder(project),
         *_check_room(project, store, facts.get("job_bytes", {})),
         *_check_embedder(project, store),

@@ -13,6 +13,7 @@ from ledger.failures import Problem
 from ledger.resources import resource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from ledger.project import Project
@@ -52,7 +53,7 @@ class Templates:
         """A file that is copied as it is, such as the style sheet."""
         return self._find(name).read_bytes()
 
-    def check(self, names: set[str]) -> list[Problem]:
+    def check(self, names: Iterable[str]) -> list[Problem]:
         """Compile the templates `names` and all they refer to; what is wrong with them."""
         problems = []
         for name in sorted(names):

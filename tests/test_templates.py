@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.preflight import PAGE_TEMPLATES
+from ledger.poems import PAGE_TEMPLATES
 from ledger.project import parse_project
 from ledger.templates import Templates
 

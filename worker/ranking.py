@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ledger.db import Row
     from ledger.jobs import Job, Output
     from ledger.planner import Plan
+    from ledger.poems import PoemPlan
     from worker.context import Context
 
 VERSION = 1
@@ -43,7 +44,7 @@ def plan_blocks(plan: Plan, kind: str, over: str, version: int, block: int) -> I
         yield Planned(f"{number:05}", mark, (path,), payload, position=first)
 
 
-def plan_rankings(plan: Plan, kind: str, ranking: str) -> Iterator[Planned]:
+def plan_rankings(plan: PoemPlan, kind: str, ranking: str) -> Iterator[Planned]:
     """A job for every document; it owns all pages of the document's ranking."""
     mark = fingerprint(
         VERSION, plan.artefacts[ranking], plan.artefacts["entry"], plan.depth, plan.per_page,

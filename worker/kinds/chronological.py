@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledger.jobs import Job, Output
-    from ledger.planner import Plan
+    from ledger.poems import PoemPlan
     from worker.context import Context
 
 needs = ("entry",)
@@ -29,7 +29,7 @@ def sections(facts: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     return {name: bounds for name, bounds in both.items() if bounds[0] < bounds[1]}
 
 
-def plan(plan: Plan) -> Iterator[Planned]:
+def plan(plan: PoemPlan) -> Iterator[Planned]:
     """A job for every page."""
     mark = fingerprint(
         VERSION, plan.artefacts["entry"], plan.templates.digest("chronological.html")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ledger.corpus.placed import Placed
     from ledger.jobs import Job
-    from ledger.planner import Plan
+    from ledger.poems import PoemPlan
     from worker.context import Context
 
 needs = ("space",)
@@ -27,7 +27,7 @@ VERSION = 1
 PALETTE = 12
 
 
-def plan(plan: Plan) -> Iterator[Planned]:
+def plan(plan: PoemPlan) -> Iterator[Planned]:
     """A job for every block of documents."""
     mark = fingerprint(
         VERSION, plan.corpus_digest, plan.artefacts["space"], plan.per_page, Entries.BLOCK,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ledger.jobs import Job
-    from ledger.planner import Plan
+    from ledger.poems import PoemPlan
     from worker.context import Context
 
 needs = ("space", "entry")
@@ -41,7 +41,7 @@ WAYS = (
 )
 
 
-def plan(plan: Plan) -> Iterator[Planned]:
+def plan(plan: PoemPlan) -> Iterator[Planned]:
     """A job for each of these pages."""
     output = plan.settings.site.output
     counts: dict[str, int] = {}

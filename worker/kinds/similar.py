@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ledger.jobs import Job, Output, Planned
-    from ledger.planner import Plan
+    from ledger.poems import PoemPlan
     from worker.context import Context
 
 needs = ("rank-similar", "entry")
@@ -18,7 +18,7 @@ sites = ("poems",)
 effects = False
 
 
-def plan(plan: Plan) -> Iterator[Planned]:
+def plan(plan: PoemPlan) -> Iterator[Planned]:
     """A job for every document."""
     return plan_rankings(plan, "similar", "rank-similar")
 

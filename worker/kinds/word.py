@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ledger.jobs import Job, Output
-    from ledger.planner import Plan
+    from ledger.poems import PoemPlan
     from worker.context import Context
 
 needs = ("space", "entry")
@@ -21,7 +21,7 @@ effects = False
 VERSION = 1
 
 
-def plan(plan: Plan) -> Iterator[Planned]:
+def plan(plan: PoemPlan) -> Iterator[Planned]:
     """A job for every word; it owns all pages of the word."""
     mark = fingerprint(
         VERSION, plan.artefacts["space"], plan.artefacts["entry"], plan.depth, plan.per_page,

@@ -1,0 +1,70 @@
+"""The site of a corpus of poems: what its plan is made from."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ledger.corpus import corpus_files, read_corpus
+from ledger.corpus.placed import place
+from ledger.corpus.words import vocabulary
+from ledger.planner import Plan, limited
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ledger.corpus.document import Document
+    from ledger.planner import ReadJobs
+    from ledger.project import Project
+
+PAGE_TEMPLATES = frozenset({
+    "home.html", "404.html", "entry.html", "similar.html", "different.html", "chronological.html",
+    "chronological_index.html", "word.html", "cloud.html", "documents.html", "documents_page.html",
+})  # fmt: skip
+MARKUP_BYTES = 450
+
+
+class PoemPlan(Plan):
+    """The plan of a site of poems: with the words of its cloud."""
+
+    def __init__(self, project: Project, documents: Sequence[Document], existing: ReadJobs) -> None:
+        super().__init__(project, place(documents), existing)
+        self.words = vocabulary(documents, project.settings.words)
+
+    @property
+    def per_page(self) -> int:
+        """How many documents a page lists."""
+        return limited(self.settings.pages.per_page, max(1, len(self.documents)))
+
+    @cached_property
+    def entry_bytes(self) -> int:
+        """About how many bytes a rendered entry has: the text and its markup, on average."""
+        texts = sum(len(document.content.encode("utf-8")) for document in self.documents)
+        return texts // max(1, len(self.documents)) + MARKUP_BYTES
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What the workers need to know."""
+        return super().facts | {"per_page": self.per_page}
+
+
+def source_files(project: Project) -> list[Path]:
+    """The files that the corpus is read from."""
+    return corpus_files(project.corpus_path)
+
+
+def page_templates(project: Project) -> frozenset[str]:
+    """The templates that a run uses."""
+    del project
+    return PAGE_TEMPLATES
+
+
+def begin_plan(project: Project, existing: ReadJobs) -> PoemPlan:
+    """Read the corpus.
+
+    Raises:
+        BadInputError: with every problem of it.
+    """
+    documents = read_corpus(project.corpus_path, project.settings.corpus)
+    return PoemPlan(project, documents, existing)

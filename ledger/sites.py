@@ -1,0 +1,53 @@
+"""Kinds of site: what each is made from, found by the entry-point group `ledger.sites`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol, cast
+
+from ledger.failures import LedgerError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.planner import Plan, ReadJobs
+    from ledger.project import Project
+
+GROUP = "ledger.sites"
+
+
+class Site(Protocol):
+    """What the module of a kind of site has; its pages are the business of its job kinds."""
+
+    def source_files(self, project: Project) -> list[Path]:
+        """The files that it is made from, in an order that stays."""
+        ...
+
+    def page_templates(self, project: Project) -> frozenset[str]:
+        """The templates that a run uses: they are compiled before it begins."""
+        ...
+
+    def begin_plan(self, project: Project, existing: ReadJobs) -> Plan:
+        """Read what it is made from; the kinds then add their jobs.
+
+        Raises:
+            BadInputError: with every problem of it.
+        """
+        ...
+
+
+@cache
+def load_site(name: str) -> Site:
+    """The kind of site of that name (`[site] kind`).
+
+    Raises:
+        LedgerError: it is not installed.
+    """
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in points:
+        raise LedgerError(
+            f"[site] kind = {name!r} is not known",
+            remedy=f"use one of: {', '.join(sorted(points))}",
+        )
+    return cast("Site", points[name].load())
