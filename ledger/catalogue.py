@@ -128,8 +128,7 @@ def replan(
         before = {(row["kind"], row["key"]): row for row in database.rows("planned_jobs")}
         changes = compare(before, jobs)
         if read_facts(database).get("corpus") != facts["corpus"]:
-            database.run("drop_documents")
-            database.run_many("add_document", [_document_row(item) for item in documents])
+            _write_documents(database, documents)
         _write_jobs(database, before, jobs, max_attempts)
         removed = _write_outputs(database, jobs)
         planned = {job.name for job in jobs}
@@ -139,6 +138,28 @@ def replan(
         reached(Point.PLAN_WRITTEN)
     reached(Point.PLANNED)
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
+
+
+def _write_documents(database: Database, documents: Sequence[Placed]) -> None:
+    """Make the documents exactly these; what says the same as before is at most moved.
+
+    So a planner that knows a document to be unchanged need not have read its content again.
+    """
+    before = {row["identity"]: row for row in database.rows("placed_documents")}
+    added, moved = [], []
+    for document in documents:
+        row = before.pop(document.identity, None)
+        if row is None or row["digest"] != document.digest:
+            added.append(document)
+            if row is not None:
+                before[document.identity] = row
+        elif any(row[name] != getattr(document, name) for name in _PLACE):
+            moved.append({name: getattr(document, name) for name in ("identity", *_PLACE)})
+    database.run_many("drop_document", [{"identity": identity} for identity in before])
+    # a place is unique, so all that move make room before the first sits down
+    database.run_many("lift_document", [{"identity": row["identity"]} for row in moved])
+    database.run_many("place_document", moved)
+    database.run_many("add_document", [_document_row(document) for document in added])
 
 
 def compare(before: dict[tuple[str, str], Row], jobs: Iterable[PlannedJob]) -> Changes:
@@ -164,8 +185,11 @@ def preview(database: Database, jobs: Sequence[PlannedJob]) -> Changes:
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
 
 
+# What a plan may change about a document that says the same as before.
+_PLACE = ("position", "chronology", "slug")
+
 # What a plan may change about a job without the job having to run again.
-_MOVING = ("phase", "priority", "position", "payload", "max_attempts")
+_MOVING = ("phase", "priority", "position", "payload")
 
 
 def _write_jobs(
@@ -181,9 +205,7 @@ def _write_jobs(
             added.append(wanted)
         elif row["fingerprint"] != wanted["fingerprint"]:
             changed.append({**wanted, "id": row["id"]})
-        elif any(
-            row[name] != wanted[name] for name in ("phase", "priority", "position", "payload")
-        ):
+        elif any(row[name] != wanted[name] for name in _MOVING):
             moved.append({**wanted, "id": row["id"]})
     database.run_many("add_job", added)
     database.run_many("change_job", changed)

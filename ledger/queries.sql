@@ -341,14 +341,25 @@ SELECT outputs.path, outputs.bytes, outputs.job
 FROM outputs JOIN jobs ON jobs.id = outputs.job
 WHERE jobs.state = 'done';
 
--- name: drop_documents
-DELETE FROM documents;
+-- name: placed_documents
+SELECT identity, digest, position, chronology, slug FROM documents;
+
+-- name: drop_document
+DELETE FROM documents WHERE identity = :identity;
+
+-- name: lift_document
+UPDATE documents SET position = -1 - position, chronology = -1 - chronology, slug = char(0) || slug
+WHERE identity = :identity;
+
+-- name: place_document
+UPDATE documents SET position = :position, chronology = :chronology, slug = :slug
+WHERE identity = :identity;
 
 -- name: add_document
 INSERT INTO documents (identity, position, chronology, category, id, slug, label, title, author,
-                       source, date, content, digest, text_digest)
+                       source, date, content, digest, text_digest, extra)
 VALUES (:identity, :position, :chronology, :category, :id, :slug, :label, :title, :author,
-        :source, :date, :content, :digest, :text_digest);
+        :source, :date, :content, :digest, :text_digest, :extra);
 
 -- ---------------------------------------------------------------- documents
 

@@ -21,7 +21,7 @@ class Placed:
 
     `position` is its place in the corpus and breaks ties; `chronology` its place in time,
     oldest first, the undated ones after all dated ones. Neither identifies it: `identity` does.
-    `slug` is `category/id` as a safe path.
+    `slug` is `category/id` as a safe path. `extra` is JSON that only its kind of site reads.
     """
 
     identity: str
@@ -38,6 +38,7 @@ class Placed:
     content: str
     digest: str
     text_digest: str
+    extra: str = "{}"
 
     @property
     def day(self) -> str:

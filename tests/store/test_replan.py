@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -225,6 +226,30 @@ class TestDocuments:
 
         assert kept.get("law/9") is None
         assert ([1], [0]) == ([*kept.neighbours(0)], [*kept.neighbours(1)])
+
+    def test_what_says_the_same_is_moved_and_not_read_again(self, ledger: Ledger) -> None:
+        """Two change places, one changes, one goes, one comes; of the moved no content is given."""
+        a, b, c, d = documents("one", "two", "three", "four")
+        ledger.plan(0, documents=[a, b, c, d], corpus="old")
+        slugs = {"position": a.position, "chronology": a.chronology, "slug": a.slug}
+        moved = [
+            replace(a, position=b.position, chronology=b.chronology, slug=b.slug, content=""),
+            replace(b, **slugs, content=""),
+        ]
+        changed = replace(c, digest="new", content="tres", position=3, chronology=3)
+        added = replace(d, identity="law/5", slug="law/5", position=2, chronology=2)
+
+        ledger.plan(0, documents=[*moved, changed, added], corpus="new")
+
+        rows = ledger.sql(
+            "SELECT identity, position, slug, content FROM documents ORDER BY position"
+        )
+        assert rows == [
+            ("law/2", 0, "law/1", "two"),
+            ("law/1", 1, "law/2", "one"),
+            ("law/5", 2, "law/5", "four"),
+            ("law/3", 3, "law/3", "tres"),
+        ]
 
     def test_another_corpus_replaces_it(self, ledger: Ledger) -> None:
         """After a change no document of the old corpus is left."""
