@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger.corpus.placed import Placed
-from ledger.failures import LedgerError
+from ledger.failures import LedgerError, Problem
 from ledger.points import Point, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ledger.db import Database, Row
     from ledger.jobs import Planned
@@ -63,6 +63,16 @@ class Documents:
         rows = self._database.rows("neighbours_in_time", chronology=chronology)
         return {row["chronology"]: row for row in rows}
 
+    def at(self, positions: Iterable[int]) -> list[Placed]:
+        """The documents at these positions, in no order."""
+        rows = self._database.rows("documents_at", positions=json.dumps(list(positions)))
+        return [Placed.from_row(dict(row)) for row in rows]
+
+    def heads(self, positions: Iterable[int]) -> list[Placed]:
+        """The documents at these positions, without their content."""
+        rows = self._database.rows("document_heads", positions=json.dumps(list(positions)))
+        return [Placed.from_row(dict(row)) for row in rows]
+
     def between(self, first: int, last: int) -> list[Placed]:
         """The documents at positions `first` (included) to `last` (excluded)."""
         rows = self._database.rows("documents_between", first=first, last=last)
@@ -89,12 +99,28 @@ def read_facts(database: Database) -> dict[str, Any]:
     return dict(_noted(text)) if text else {}
 
 
-def existing_jobs(database: Database, kind: str) -> dict[str, tuple[dict[str, Any], str]]:
-    """(payload, state) of the jobs of a kind, by key."""
-    return {
-        row["key"]: (_noted(row["payload"]), row["state"])
-        for row in database.rows("jobs_of_kind", kind=kind)
-    }
+def read_notes(database: Database) -> list[Problem]:
+    """What the planner had to say of the plan."""
+    text = database.value("fact", name="notes")
+    return [Problem(*note) for note in _noted(text)] if text else []
+
+
+class PlannedBefore:
+    """What the ledger knows from the plan before: a `ledger.planner.Known`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def jobs(self, kind: str) -> dict[str, tuple[dict[str, Any], str]]:
+        """(payload, state) of the jobs of a kind, by key."""
+        return {
+            row["key"]: (_noted(row["payload"]), row["state"])
+            for row in self._database.rows("jobs_of_kind", kind=kind)
+        }
+
+    def extras(self) -> Iterator[str]:
+        """What the kind of site alone knows of each document."""
+        return (row["extra"] for row in self._database.rows("extras"))
 
 
 def _noted(text: str) -> Any:
@@ -117,6 +143,7 @@ def replan(
     jobs: Sequence[PlannedJob],
     documents: Sequence[Placed],
     facts: dict[str, Any],
+    notes: Sequence[Problem] = (),
     max_attempts: int,
 ) -> Changes:
     """Make the ledger hold exactly these jobs, in one transaction.
@@ -135,6 +162,8 @@ def replan(
         gone = [row["id"] for name, row in before.items() if name not in planned]
         database.run_many("drop_job", [{"id": job} for job in gone])
         database.run("set_fact", name="plan", value=json.dumps(facts, ensure_ascii=False))
+        told = json.dumps([(note.where, note.what, note.remedy) for note in notes])
+        database.run("set_fact", name="notes", value=told)
         reached(Point.PLAN_WRITTEN)
     reached(Point.PLANNED)
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)

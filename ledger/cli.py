@@ -92,9 +92,14 @@ def main(ctx: click.Context) -> None:
 @main.command()
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @in_project
+@click.option(
+    "--kind",
+    type=click.Choice(["poems", "blog"]),
+    help="Of a new project; left out, it is told by what is there.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @as_json
-def init(source: Path | None, folder: Path, dry_run: bool, json_: bool) -> None:
+def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, json_: bool) -> None:
     """Plan the project: read the corpus and write every job into the ledger.
 
     In an empty folder this writes ledger.toml and a starter corpus. Run it again after
@@ -104,10 +109,12 @@ def init(source: Path | None, folder: Path, dry_run: bool, json_: bool) -> None:
     ledger init                  an empty folder, or a project again
     ledger init poems.json       a new project from a corpus
     ledger init notes/           from a folder of .txt and .md files
+    ledger init content/         a blog from a tree of posts (Hugo, Jekyll, Zola, …)
+    ledger init --kind blog      an empty folder: a starter blog in three languages
     """
     from ledger.planning import plan_project
 
-    report = plan_project(folder, source, dry_run=dry_run)
+    report = plan_project(folder, source, kind=kind, dry_run=dry_run)
     click.echo(json.dumps(report.as_dict()) if json_ else report.text())
 
 

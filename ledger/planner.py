@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ledger import __version__
 from ledger.catalogue import PlannedJob
@@ -26,7 +25,31 @@ if TYPE_CHECKING:
     from ledger.project import Project
 
 Existing = dict[str, tuple[dict[str, Any], str]]
-ReadJobs = Callable[[str], Existing]
+
+
+class Known(Protocol):
+    """What the ledger knows from the plan before this one."""
+
+    def jobs(self, kind: str) -> Existing:
+        """(payload, state) of the jobs of a kind, by key."""
+        ...
+
+    def extras(self) -> Iterable[str]:
+        """What the kind of site alone knows of each document, as it planned it."""
+        ...
+
+
+class NothingKnown:
+    """Before the first plan."""
+
+    def jobs(self, kind: str) -> Existing:
+        """None."""
+        del kind
+        return {}
+
+    def extras(self) -> Iterable[str]:
+        """None."""
+        return ()
 
 
 class Plan:
@@ -37,19 +60,21 @@ class Plan:
     ledger has, by key. `artefacts[kind]` is the fingerprint under which a kind that is needed by
     others stores what it makes. `job_bytes[kind]` is how many bytes a job of the kind will about
     write, for those that write much: `spawn` looks first whether the disk has room. `notes` are
-    told to whoever plans.
+    told to whoever plans. `embeds` is false if nothing of the site needs vectors.
     """
 
-    def __init__(self, project: Project, documents: list[Placed], existing: ReadJobs) -> None:
+    embeds = True
+
+    def __init__(self, project: Project, documents: list[Placed], known: Known) -> None:
         self.project = project
         self.settings = project.settings
         self.templates = Templates(project)
         self.documents = documents
-        self.existing = existing
+        self.existing = known.jobs
         self.artefacts: dict[str, str] = {}
         self.job_bytes: dict[str, int] = {}
         self.jobs: list[PlannedJob] = []
-        self.notes: list[str] = []
+        self.notes: list[Problem] = []
         self.words: list[Word] = []
 
     @cached_property
@@ -133,7 +158,7 @@ def is_planned(project: Project, facts: dict[str, Any]) -> bool:
     )
 
 
-def make_plan(project: Project, existing: ReadJobs) -> Plan:
+def make_plan(project: Project, known: Known) -> Plan:
     """Read what the site is made of and let every kind of it plan its jobs.
 
     Raises:
@@ -141,7 +166,7 @@ def make_plan(project: Project, existing: ReadJobs) -> Plan:
     """
     kinds = kinds_of_site(project.settings.site.kind)
     phase_of = phases(kinds)
-    plan = load_site(project.settings.site.kind).begin_plan(project, existing)
+    plan = load_site(project.settings.site.kind).begin_plan(project, known)
     for name, kind in kinds.items():
         for planned in kind.plan(plan):
             plan.jobs.append(PlannedJob(name, phase_of[name], planned))
@@ -201,5 +226,6 @@ def snapshot(plan: Plan) -> dict[str, Any]:
         "jobs": plan.jobs,
         "documents": plan.documents,
         "facts": plan.facts,
+        "notes": plan.notes,
         "max_attempts": plan.settings.workers.max_attempts,
     }

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger import starting, tidy
-from ledger.catalogue import Changes, existing_jobs, preview, read_facts, replan
+from ledger.catalogue import Changes, PlannedBefore, preview, read_facts, read_notes, replan
 from ledger.db import migrate
-from ledger.planner import is_planned, make_plan, snapshot
+from ledger.planner import NothingKnown, is_planned, make_plan, snapshot
 from ledger.project import SETTINGS_FILE, Project, find_root, load_project, parse_project
 from ledger.store import Store
 from ledger.supervisor import adopt, sole_coordinator
@@ -16,8 +16,12 @@ from ledger.supervisor import adopt, sole_coordinator
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ledger.failures import Problem
     from ledger.planner import Plan
     from ledger.store import KindCount
+
+
+SHOWN_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class PlanReport:
     jobs: int
     changes: Changes
     dry_run: bool
+    notes: tuple[Problem, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -50,15 +55,24 @@ class PlanReport:
             )
         else:
             lines.append("nothing changed since the last plan")
+        lines += self._notes()
         if not self.dry_run:
             lines.append("next: ledger spawn")
         return "\n".join(lines)
 
+    def _notes(self) -> list[str]:
+        """What was found and does not stop anything: a line for each, and of many the first."""
+        shown = [f"note: {note.where}: {note.what}" for note in self.notes[:SHOWN_NOTES]]
+        more = len(self.notes) - SHOWN_NOTES
+        return shown if more <= 0 else [*shown, f"note: {more:,} more: ledger init --json"]
 
-def plan_project(folder: Path, source: Path | None, *, dry_run: bool) -> PlanReport:
+
+def plan_project(
+    folder: Path, source: Path | None, *, kind: str | None = None, dry_run: bool
+) -> PlanReport:
     """Plan the project at or above `folder`; with `dry_run` only say what that would change."""
     root = _root(folder)
-    files = starting.new_files(root, source)
+    files = starting.new_files(root, source, kind)
     if dry_run:
         return _preview(root, files)
     if files:
@@ -71,8 +85,8 @@ def plan_project(folder: Path, source: Path | None, *, dry_run: bool) -> PlanRep
             adopt(project, store)
             facts = read_facts(store)
             if is_planned(project, facts):
-                return _unchanged(project, facts, store.counts())
-            plan = make_plan(project, lambda kind: existing_jobs(store, kind))
+                return _unchanged(project, facts, store.counts(), read_notes(store))
+            plan = make_plan(project, PlannedBefore(store))
             # every output folder there ever was: what is left in an older one is ours to delete
             plan.facts["homes"] = sorted({*facts.get("homes", ()), project.settings.site.output})
             changes = replan(store, **snapshot(plan))
@@ -93,10 +107,10 @@ def _preview(root: Path, files: dict[str, str | Path]) -> PlanReport:
     if starting.STARTER_CORPUS in files:
         project = _with_corpus(project, str(files[starting.STARTER_CORPUS]))
     if not project.ledger_path.exists():
-        plan = make_plan(project, lambda _: {})
+        plan = make_plan(project, NothingKnown())
         return _report(plan, Changes(added=len(plan.jobs)), tuple(files), dry_run=True)
     with Store(project.ledger_path, read_only=True) as store:
-        plan = make_plan(project, lambda kind: existing_jobs(store, kind))
+        plan = make_plan(project, PlannedBefore(store))
         return _report(plan, preview(store, plan.jobs), tuple(files), dry_run=True)
 
 
@@ -107,7 +121,9 @@ def _with_corpus(project: Project, path: str) -> Project:
     return replace(project, settings=settings)
 
 
-def _unchanged(project: Project, facts: dict[str, Any], counts: list[KindCount]) -> PlanReport:
+def _unchanged(
+    project: Project, facts: dict[str, Any], counts: list[KindCount], notes: list[Problem]
+) -> PlanReport:
     jobs = sum(count.total + count.held for count in counts)
     return PlanReport(
         root=str(project.root),
@@ -117,6 +133,7 @@ def _unchanged(project: Project, facts: dict[str, Any], counts: list[KindCount])
         jobs=jobs,
         changes=Changes(unchanged=jobs),
         dry_run=False,
+        notes=tuple(notes),
     )
 
 
@@ -129,4 +146,5 @@ def _report(plan: Plan, changes: Changes, created: tuple[str, ...], *, dry_run: 
         jobs=len(plan.jobs),
         changes=changes,
         dry_run=dry_run,
+        notes=tuple(plan.notes),
     )

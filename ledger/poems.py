@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.corpus.document import Document
-    from ledger.planner import ReadJobs
+    from ledger.planner import Known
     from ledger.project import Project
 
 PAGE_TEMPLATES = frozenset({
@@ -28,8 +28,8 @@ MARKUP_BYTES = 450
 class PoemPlan(Plan):
     """The plan of a site of poems: with the words of its cloud."""
 
-    def __init__(self, project: Project, documents: Sequence[Document], existing: ReadJobs) -> None:
-        super().__init__(project, place(documents), existing)
+    def __init__(self, project: Project, documents: Sequence[Document], known: Known) -> None:
+        super().__init__(project, place(documents), known)
         self.words = vocabulary(documents, project.settings.words)
 
     @property
@@ -60,11 +60,11 @@ def page_templates(project: Project) -> frozenset[str]:
     return PAGE_TEMPLATES
 
 
-def begin_plan(project: Project, existing: ReadJobs) -> PoemPlan:
+def begin_plan(project: Project, known: Known) -> PoemPlan:
     """Read the corpus.
 
     Raises:
         BadInputError: with every problem of it.
     """
     documents = read_corpus(project.corpus_path, project.settings.corpus)
-    return PoemPlan(project, documents, existing)
+    return PoemPlan(project, documents, known)

@@ -40,6 +40,10 @@ STOP_WORDS = tuple(
 )
 
 
+LISTS = ("index", "sections", "tags", "categories", "authors", "years", "months", "days")
+FEEDS = ("atom", "rss", "json")
+
+
 @dataclass(frozen=True)
 class SiteSettings:
     """`[site]`: what the pages say about themselves, and where they go."""
@@ -48,6 +52,7 @@ class SiteSettings:
     title: str = "Poems"
     language: str = "en"
     output: str = "site"
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,28 @@ DEFAULT_THEMES = {
 
 
 @dataclass(frozen=True)
+class BlogSettings:
+    """`[blog]`: how a blog's posts are read, where they are, and in which lists they stand."""
+
+    languages: tuple[str, ...] = ()
+    permalink: str = "/{year}/{month}/{day}/{slug}/"
+    timezone: str = "UTC"
+    drafts: bool = False
+    fallback: bool = False
+    lists: tuple[str, ...] = LISTS
+    per_page: int = 10
+    feeds: tuple[str, ...] = FEEDS
+    feed_posts: int = 20
+    feed_terms: bool = True
+    related: int = 0
+    typographer: bool = False
+    highlight: bool = True
+    raw_html: str = "safe"
+    broken_links: str = "report"
+    static: str = "static"
+
+
+@dataclass(frozen=True)
 class WorkerSettings:
     """`[workers]`: how long a lease lives without a heartbeat, and how often a job is tried."""
 
@@ -124,6 +151,9 @@ class Settings:
     pages: PageSettings = field(default_factory=PageSettings)
     words: WordSettings = field(default_factory=WordSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
+    blog: BlogSettings = field(default_factory=BlogSettings)
+    menu: dict[str, str] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
     themes: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_THEMES))
 
 
@@ -343,7 +373,15 @@ def _check_values(settings: Settings, root: Path) -> list[Problem]:
     if not settings.themes:
         problems.append(_wrong("themes", {}, "at least one theme"))
     problems += _check_output(settings.site.output, root)
+    problems += _check_blog(settings) if settings.site.kind == "blog" else []
     return problems
+
+
+def _check_blog(settings: Settings) -> list[Problem]:
+    """The rules of `[blog]`."""
+    from ledger.blog.checks import flaws
+
+    return [_wrong(name, value, wanted) for name, value, wanted in flaws(settings)]
 
 
 def _check_output(output: str, root: Path) -> list[Problem]:

@@ -366,6 +366,17 @@ VALUES (:identity, :position, :chronology, :category, :id, :slug, :label, :title
 -- name: document
 SELECT * FROM documents WHERE identity = :identity;
 
+-- name: documents_at
+SELECT * FROM documents WHERE position IN (SELECT value FROM json_each(:positions));
+
+-- name: document_heads
+SELECT identity, position, chronology, category, id, slug, label, title, author, source, date,
+       '' AS content, digest, text_digest, extra
+FROM documents WHERE position IN (SELECT value FROM json_each(:positions));
+
+-- name: extras
+SELECT extra FROM documents;
+
 -- name: neighbours_in_time
 SELECT chronology, label, slug FROM documents WHERE chronology IN (:chronology - 1, :chronology + 1);
 

@@ -11,7 +11,7 @@ from ledger.failures import LedgerError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ledger.planner import Plan, ReadJobs
+    from ledger.planner import Known, Plan
     from ledger.project import Project
 
 GROUP = "ledger.sites"
@@ -28,7 +28,7 @@ class Site(Protocol):
         """The templates that a run uses: they are compiled before it begins."""
         ...
 
-    def begin_plan(self, project: Project, existing: ReadJobs) -> Plan:
+    def begin_plan(self, project: Project, known: Known) -> Plan:
         """Read what it is made from; the kinds then add their jobs.
 
         Raises:

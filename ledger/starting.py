@@ -52,47 +52,82 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def new_files(root: Path, source: Path | None) -> dict[str, str | Path]:
+def new_files(root: Path, source: Path | None, kind: str | None = None) -> dict[str, str | Path]:
     """What has to be created to make `root` a project: contents, or the file to copy, by name.
+
+    Of which kind it is, is told by what is there, unless `kind` says it.
 
     Raises:
         LedgerError: it cannot be told which corpus to use, or it is not there.
     """
     if (root / SETTINGS_FILE).exists():
-        _check_same_source(root, source)
+        _check_same_source(root, source, kind)
         return {}
     title = root.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "Poems"
+    if source is not None and not source.exists():
+        raise LedgerError(f"no corpus at {source}", remedy="check the path")
+    if kind == "blog" or (kind is None and _looks_like_blog(root, source)):
+        return _new_blog(root, source, title)
     if source is not None:
-        if not source.exists():
-            raise LedgerError(f"no corpus at {source}", remedy="check the path")
         return {SETTINGS_FILE: settings_text(_relative(source, root), title)}
     if (root / STARTER_CORPUS).exists():
         return {SETTINGS_FILE: settings_text(STARTER_CORPUS, title)}
+    _refuse_foreign(root, "name the corpus, as in `ledger init poems.json`")
+    starter = resource("templates") / "starter" / STARTER_CORPUS
+    return {STARTER_CORPUS: starter, SETTINGS_FILE: settings_text(STARTER_CORPUS, title)}
+
+
+def _refuse_foreign(root: Path, remedy: str) -> None:
     if root.exists() and any(root.iterdir()):
         raise LedgerError(
             f"{root} is not empty and has no {SETTINGS_FILE}",
-            remedy="name the corpus, as in `ledger init poems.json`, or begin in an empty folder",
+            remedy=f"{remedy}, or begin in an empty folder",
         )
-    starter = resource("templates") / "starter" / STARTER_CORPUS
-    return {STARTER_CORPUS: starter, SETTINGS_FILE: settings_text(STARTER_CORPUS, title)}
+
+
+def _looks_like_blog(root: Path, source: Path | None) -> bool:
+    from ledger.blog.starting import content_folder, is_blog
+
+    if source is None:
+        return content_folder(root) is not None
+    return source.is_dir() and is_blog(source)
+
+
+def _new_blog(root: Path, source: Path | None, title: str) -> dict[str, str | Path]:
+    from ledger.blog import starting as blog
+
+    folder = source or blog.content_folder(root)
+    if folder is not None:
+        text = blog.settings_text(_relative(folder, root), folder, title)
+        return {SETTINGS_FILE: text}
+    _refuse_foreign(root, "name the folder of posts, as in `ledger init --kind blog posts/`")
+    text = blog.settings_text("content", None, title)
+    return {**blog.starter_files(), SETTINGS_FILE: text}
 
 
 def create(root: Path, files: dict[str, str | Path]) -> None:
     """Write them; ledger.toml last, since it makes the folder a project."""
     root.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Path):
             shutil.copyfile(content, root / name)
         else:
             (root / name).write_text(content, encoding="utf-8")
 
 
-def _check_same_source(root: Path, source: Path | None) -> None:
-    if source is None:
+def _check_same_source(root: Path, source: Path | None, kind: str | None) -> None:
+    if source is None and kind is None:
         return
     text = (root / SETTINGS_FILE).read_text(encoding="utf-8")
-    planned = parse_project(root, text).corpus_path
-    if planned.resolve() != source.resolve():
+    project = parse_project(root, text)
+    planned, site = project.corpus_path, project.settings.site.kind
+    if kind not in (None, site):
+        raise LedgerError(
+            f"{root / SETTINGS_FILE} is that of a site of kind {site!r}",
+            remedy="edit [site] kind there, or begin in another folder",
+        )
+    if source is not None and planned.resolve() != source.resolve():
         raise LedgerError(
             f"{root / SETTINGS_FILE} already names the corpus {planned}",
             remedy="edit [corpus] path there, or run `ledger init` without a path",

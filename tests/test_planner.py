@@ -10,7 +10,7 @@ import pytest
 from ledger.catalogue import PlannedJob
 from ledger.failures import BadInputError
 from ledger.jobs import Planned
-from ledger.planner import _shared_keys, _shared_outputs, make_plan
+from ledger.planner import NothingKnown, _shared_keys, _shared_outputs, make_plan
 from ledger.project import parse_project
 
 
@@ -24,7 +24,7 @@ class Corpus:
     def plan(self, settings: str = ""):
         """Plan it afresh."""
         (self.root / "poems.json").write_text(json.dumps({"poems": self.poems}))
-        return make_plan(parse_project(self.root, settings), lambda _: {})
+        return make_plan(parse_project(self.root, settings), NothingKnown())
 
     def fingerprints(self, settings: str = "") -> dict:
         """(kind, key) -> fingerprint."""

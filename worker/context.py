@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ledger.catalogue import Documents
 from ledger.digest import fingerprint
@@ -11,7 +11,7 @@ from ledger.failures import JobError
 from ledger.jobs import Chunk, Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from ledger.corpus.placed import Placed
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ledger.templates import Templates
     from ledger.vectors.embedders import Embedder
     from worker.artefacts import Artefacts, Entries
+
+T = TypeVar("T")
 
 # Stands where the entries go while the page around them is rendered. No text can have it:
 # the corpus readers refuse NUL.
@@ -38,6 +40,7 @@ class Context:
         self.settings = project.settings
         self.facts = facts
         self.documents = Documents(database)
+        self._kept: dict[str, Any] = {}
 
     @cached_property
     def artefacts(self) -> Artefacts:
@@ -66,6 +69,13 @@ class Context:
         from ledger.vectors.embedders import make_embedder
 
         return make_embedder(self.project.root, self.settings.embedding)
+
+    def kept(self, name: str, make: Callable[[Context], T]) -> T:
+        """What a kind, or several together, keep as long as this worker lives; made when first used."""
+        if name not in self._kept:
+            self._kept[name] = make(self)
+        kept: T = self._kept[name]
+        return kept
 
     def document(self, identity: str) -> Placed:
         """The document of that identity.

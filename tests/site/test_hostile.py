@@ -17,7 +17,7 @@ from support.site_checker import check_html5, check_site
 
 from ledger.corpus.records import is_blank
 from ledger.corpus.slugs import DEVICES
-from ledger.planner import make_plan
+from ledger.planner import NothingKnown, make_plan
 from ledger.project import parse_project
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def test_nothing_is_written_through_a_link(built: Built) -> None:
 def test_what_is_planned_stays_below_and_apart(tmp_path: Path) -> None:
     """Every planned path is a plain one below its folder, and no two are one on any system."""
     (tmp_path / "poems.json").write_text(json.dumps([*names(), *poems()]), "utf-8")
-    plan = make_plan(parse_project(tmp_path, ""), lambda _: {})
+    plan = make_plan(parse_project(tmp_path, ""), NothingKnown())
     paths = [path for job in plan.jobs for path in job.planned.outputs]
 
     assert len(plan.documents) == len([*names(), *poems()]) > 130

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.catalogue import Changes, Documents, existing_jobs, preview, read_facts
+from ledger.catalogue import Changes, Documents, PlannedBefore, preview, read_facts
 from ledger.corpus.document import Document
 from ledger.corpus.placed import place
 
@@ -125,10 +125,10 @@ class TestJobs:
         """Planning can build on the payload and state of the jobs before."""
         ledger.plan([ledger.job("a"), ledger.job("n", payload={"texts": [["ü", 1]]})])
 
-        assert {"a": ({}, "done"), "n": ({"texts": [["ü", 1]]}, "pending")} == existing_jobs(
-            ledger.store, "page"
-        )
-        assert {} == existing_jobs(ledger.store, "other")
+        assert {"a": ({}, "done"), "n": ({"texts": [["ü", 1]]}, "pending")} == PlannedBefore(
+            ledger.store
+        ).jobs("page")
+        assert {} == PlannedBefore(ledger.store).jobs("other")
 
     def test_a_plan_that_breaks_changes_nothing(self, ledger: Ledger) -> None:
         """A plan is taken over whole or not at all."""

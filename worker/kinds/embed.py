@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from worker.context import Context
 
 needs: tuple[str, ...] = ()
-sites = ("poems",)
+sites = ("poems", "blog")
 effects = True
 VERSION = 1
 
@@ -43,6 +43,8 @@ def extra_texts(plan: Plan) -> list[Text]:
 
 def plan(plan: Plan) -> Iterator[Planned]:
     """Jobs that are done and still hold a vector of the plan; then jobs for what has none yet."""
+    if not plan.embeds:
+        return
     embedder = make_embedder(plan.project.root, plan.settings.embedding)
     space = fingerprint(VERSION, embedder.space)
     plan.artefacts["embed"] = space

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from worker.context import Context
 
 needs = ("space",)
-sites = ("poems",)
+sites = ("poems", "blog")
 effects = False
 VERSION = 1
 BLOCK = 256
@@ -23,7 +23,7 @@ BLOCK = 256
 
 def plan(plan: Plan) -> Iterator[Planned]:
     """A job for every block of documents."""
-    return plan_blocks(plan, "rank-similar", "space", VERSION, BLOCK)
+    return plan_blocks(plan, "rank-similar", "space", VERSION, BLOCK) if plan.embeds else iter(())
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:

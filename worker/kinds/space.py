@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from worker.context import Context
 
 needs = ("embed",)
-sites = ("poems",)
+sites = ("poems", "blog")
 effects = False
 VERSION = 2
 NAMES = ("vectors.npy", "words.npy", "themes.npy")
@@ -30,6 +30,8 @@ NAMES = ("vectors.npy", "words.npy", "themes.npy")
 
 def plan(plan: Plan) -> Iterator[Planned]:
     """One job for the whole corpus."""
+    if not plan.embeds:
+        return
     extra = [(text.identity, text.digest) for text in extra_texts(plan)]
     centre = plan.settings.embedding.centre
     mark = fingerprint(VERSION, plan.artefacts["embed"], centre, plan.texts_digest, extra)

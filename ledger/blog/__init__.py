@@ -1,0 +1,57 @@
+"""The site of a blog: a tree of Markdown files in one language or several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.failures import BadInputError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.blog.plan import BlogPlan
+    from ledger.planner import Known
+    from ledger.project import Project
+
+PAGE_TEMPLATES = frozenset({
+    "blog/post.html", "blog/page.html", "blog/list.html", "blog/card.html", "blog/overview.html",
+    "blog/404.html", "blog/redirect.html", "blog/atom.xml", "blog/rss.xml", "blog/sitemap.xml",
+    "blog/sitemap_index.xml", "blog/robots.txt",
+})  # fmt: skip
+
+
+def source_files(project: Project) -> list[Path]:
+    """Every file of the content and of the folder of files that are copied as they are."""
+    from pathlib import Path
+
+    from ledger.blog.files import walk
+
+    folders = (project.corpus_path, project.root / project.settings.blog.static)
+    return [Path(path) for folder in folders if folder.is_dir() for path, _, _ in walk(folder)]
+
+
+def page_templates(project: Project) -> frozenset[str]:
+    """The shipped templates, and the layouts that the project has of its own."""
+    own = (project.templates / "blog").glob("*.html")
+    return PAGE_TEMPLATES | {f"blog/{path.name}" for path in own if path.is_file()}
+
+
+def begin_plan(project: Project, known: Known) -> BlogPlan:
+    """Read the tree, find every post its place, and judge what they say of each other.
+
+    Raises:
+        BadInputError: with every problem.
+    """
+    try:
+        from ledger.blog.plan import BlogPlan, read_posts
+    except ImportError as error:
+        problem = Problem(
+            "[site] kind", f'"blog" needs the package {error.name}', "pip install 'ledger[blog]'"
+        )
+        raise BadInputError([problem]) from error
+    from ledger.blog.judging import judge
+
+    posts, assets = read_posts(project, known)
+    plan = BlogPlan(project, posts, assets, known)
+    judge(plan)
+    return plan

@@ -1,0 +1,285 @@
+"""The plan of a blog: its posts with their places, its lists, its links, and what it has to say of them."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from ledger.blog.addresses import address, permalink
+from ledger.blog.files import Asset, read_tree, walk
+from ledger.blog.languages import site_languages, spellings
+from ledger.blog.lists import make_lists
+from ledger.blog.post import Post, Reader
+from ledger.corpus.placed import Placed
+from ledger.digest import fingerprint
+from ledger.failures import BadInputError, Problem
+from ledger.planner import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ledger.blog.files import File
+    from ledger.planner import Known
+    from ledger.project import Project
+
+# A file that was edited so lately may be edited again without its time of change telling.
+FRESH_NS = 2_000_000_000
+RANKED = 60
+_INTRO = "-index"
+
+
+class BlogPlan(Plan):
+    """The plan of a blog.
+
+    `posts` are in order of time, pages after them by name; `urls` gives the address of each, with
+    its language and without the path of the site on its server.
+    """
+
+    def __init__(
+        self, project: Project, posts: list[Post], assets: list[Asset], known: Known
+    ) -> None:
+        self.languages = site_languages(project.settings)
+        self.blog = project.settings.blog
+        self.posts = posts
+        self.assets = assets
+        self.urls = [self._url(post) for post in posts]
+        super().__init__(project, [], known)
+        self.documents = [self._placed(position) for position in range(len(posts))]
+        self.lists = make_lists(self)
+
+    @property
+    def embeds(self) -> bool:  # type: ignore[override]
+        """Only related posts need vectors."""
+        return self.blog.related > 0
+
+    def _url(self, post: Post) -> str:
+        prefix = self.languages[post.language].prefix
+        if post.url:
+            own = prefix and not (post.url + "/").startswith(f"{prefix}/")
+            return f"{prefix}{post.url}" if own else post.url
+        if post.date:
+            return prefix + permalink(self.blog.permalink, post)
+        folders = [address(folder) for folder in post.folders if not folder.startswith("_")]
+        return f"{prefix}/{'/'.join([*folders, post.name])}/"
+
+    def _placed(self, position: int) -> Placed:
+        post = self.posts[position]
+        return Placed(
+            identity=post.identity, position=position, chronology=position,
+            category=post.language, id=post.source, slug=self.urls[position], label=post.title,
+            title=post.title, author=", ".join(post.authors), source=post.source,
+            date=post.date, content=post.body, digest=fingerprint(post.mark, post.stamp, post.language),
+            text_digest=fingerprint(post.mark), extra=post.as_json(),
+        )  # fmt: skip
+
+    @property
+    def depth(self) -> int:
+        """How many posts a ranking lists: more than are shown, since those in other languages are not."""
+        return min(RANKED, max(0, len(self.posts) - 1)) if self.blog.related else 0
+
+    @cached_property
+    def base(self) -> str:
+        """The path of the site on its server, without a slash at its end."""
+        return re.sub(r"^[a-z]+://[^/]*", "", self.settings.site.url).rstrip("/")
+
+    @cached_property
+    def cards(self) -> list[str]:
+        """Of each post a digest of what lists and neighbours show of it."""
+        return [
+            fingerprint(
+                url, post.title, post.date, post.summary, post.tags, post.categories, post.authors,
+                post.image, post.extra,
+            )
+            for url, post in zip(self.urls, self.posts, strict=True)
+        ]  # fmt: skip
+
+    @cached_property
+    def translations(self) -> dict[str, dict[str, int]]:
+        """Positions by language, of every post by what its translations have in common."""
+        groups: dict[str, dict[str, int]] = {}
+        for position, post in enumerate(self.posts):
+            groups.setdefault(post.translation, {}).setdefault(post.language, position)
+        return groups
+
+    @cached_property
+    def addresses(self) -> dict[str, str]:
+        """What each file of the content is to the reader: the URL by its path below the content folder."""
+        found = {post.source: url for post, url in zip(self.posts, self.urls, strict=True)}
+        return found | {asset.name: f"/{asset.name}" for asset in self.assets}
+
+    @cached_property
+    def targets(self) -> frozenset[str]:
+        """Every URL that a link may name."""
+        return frozenset(
+            [
+                *self.urls,
+                *(f"/{asset.name}" for asset in self.assets),
+                *(item.url for item in self.lists),
+            ]
+        )
+
+    def resolve(self, position: int) -> dict[str, str]:
+        """Where the links of a post lead; those that lead nowhere are left out."""
+        post, made = self.posts[position], {}
+        for target in post.links:
+            if found := self._resolve(target, post, self.urls[position]):
+                made[target] = found
+        return made
+
+    def _resolve(self, target: str, post: Post, url: str) -> str | None:
+        cut = re.search("[?#]", target)
+        path, rest = (target[: cut.start()], target[cut.start() :]) if cut else (target, "")
+        path = unquote(path)
+        if path.startswith("@/"):  # Zola's: from the top of the content
+            found = self.addresses.get(path[2:])
+            return found and found + rest
+        beside = posixpath.normpath(
+            posixpath.join(posixpath.dirname(post.source), path.lstrip("/"))
+        )
+        below = posixpath.normpath(path.lstrip("/"))
+        for name in (below,) if path.startswith("/") else (beside, below):
+            if found := self.addresses.get(name):
+                return found + rest
+        joined = posixpath.normpath(posixpath.join(url, path))
+        for guess in (f"{joined}/", joined):
+            if guess in self.targets or guess == "//":
+                return guess.replace("//", "/") + rest
+        return None
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What the workers need to know."""
+        blog = {
+            "languages": {code: language.as_dict() for code, language in self.languages.items()},
+            "base": self.base,
+        }
+        return super().facts | {"blog": blog}
+
+    def language_mark(self, code: str) -> str:
+        """Digest of what every page in a language shows beside its own content."""
+        return self._marks[code]
+
+    @cached_property
+    def _marks(self) -> dict[str, str]:
+        names = [(item.code, item.name, item.prefix) for item in self.languages.values()]
+        site = [self.settings.site.url, dict(self.settings.menu), names, list(self.blog.feeds)]
+        style = [self.blog.typographer, self.blog.highlight, self.blog.raw_html, self.blog.per_page]
+        return {
+            code: fingerprint(site, style, language.as_dict())
+            for code, language in self.languages.items()
+        }
+
+    def aliases(self, post: Post) -> list[str]:
+        """The URLs that lead to a post and are not its own."""
+        found = dict.fromkeys(alias_url(alias) for alias in post.aliases)
+        return [url for url in found if url and url not in self.targets]
+
+    def has_layout(self, name: str) -> bool:
+        """Whether the project has a template for that `layout`."""
+        return name in self._layouts
+
+    @cached_property
+    def _layouts(self) -> frozenset[str]:
+        return frozenset(path.stem for path in (self.project.templates / "blog").glob("*.html"))
+
+    def template(self, post: Post) -> str:
+        """The template that shows a post or page."""
+        usual = "post" if post.date else "page"
+        return f"blog/{post.layout if self.has_layout(post.layout) else usual}.html"
+
+    def dangling(self) -> list[Problem]:
+        """Every link of ours that leads nowhere."""
+        problems = []
+        for position, post in enumerate(self.posts):
+            if post.links:
+                known = self.resolve(position)
+                problems += [
+                    Problem(
+                        post.source,
+                        f"links to {target}, which is not there",
+                        "mend or remove the link",
+                    )
+                    for target in post.links
+                    if target not in known
+                ]
+        return problems
+
+
+def alias_url(alias: str) -> str:
+    """The URL of an alias as front matter gives it; nothing if it is no path below the root."""
+    parts = [part for part in alias.split("/") if part]
+    if not parts or ":" in alias or any(part in (".", "..") for part in parts):
+        return ""
+    path = "/" + "/".join(address(part) if "." not in part else part for part in parts)
+    return path if path.endswith((".html", ".htm")) else f"{path}/"
+
+
+def read_posts(project: Project, known: Known) -> tuple[list[Post], list[Asset]]:
+    """All posts, in order of time, and all files to copy. What the ledger knows is not read again.
+
+    Raises:
+        BadInputError: with every problem of the whole tree.
+    """
+    settings = project.settings
+    names = spellings(settings)
+    if not project.corpus_path.is_dir():
+        remedy = "point [corpus] path in ledger.toml at the folder of posts"
+        raise BadInputError([Problem(settings.corpus.path, "is no folder", remedy)])
+    tree = read_tree(project.corpus_path, names)
+    reader = Reader(settings, names)
+    before = {post.source: post for post in map(Post.from_json, known.extras())}
+    context = fingerprint(names, settings.blog.timezone)
+    posts = list(_read_all(tree.files, reader, before, context))
+    problems = reader.problems
+    if not posts and not problems:
+        problems.append(Problem(settings.corpus.path, "holds no posts", "put .md files there"))
+    excluded = set(settings.corpus.exclude)
+    posts = [
+        post
+        for post in posts
+        if (settings.blog.drafts or not post.draft) and post.identity not in excluded
+    ]
+    posts.sort(key=lambda post: (post.date is None, post.instant, post.source))
+    if problems:
+        raise BadInputError(problems)
+    return posts, [*tree.assets, *_static(project)]
+
+
+def _static(project: Project) -> list[Asset]:
+    """The files of the folder that is copied to the top of the site."""
+    folder = project.root / project.settings.blog.static
+    if not folder.is_dir():
+        return []
+    return [
+        Asset(path, name, (facts.st_size, facts.st_mtime_ns)) for path, name, facts in walk(folder)
+    ]
+
+
+def _read_all(
+    files: Sequence[File], reader: Reader, before: dict[str, Post], context: str
+) -> Iterator[Post]:
+    now = time.time_ns()
+    limit = reader.settings.corpus.max_document_bytes
+    for file in files:
+        size, changed = file.stamp
+        stamp = [size, changed, context] if now - changed > FRESH_NS else []
+        post = before.get(file.name)
+        if post and stamp and post.stamp == stamp:
+            yield post
+        elif size > limit:
+            what = f"has {size:,} bytes, more than the {limit:,} allowed"
+            remedy = f"set [corpus] max_document_bytes = {size}, or take the file away"
+            reader.problems.append(Problem(file.name, what, remedy))
+        else:
+            try:
+                with open(file.path, "rb", buffering=0) as opened:  # noqa: PTH123  10,000 of them
+                    data = opened.read()
+            except OSError as error:
+                what = f"cannot be read: {error.strerror}"
+                reader.problems.append(Problem(file.name, what, "make it readable"))
+                continue
+            yield reader.read(file, data, stamp)

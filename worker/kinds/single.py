@@ -1,0 +1,54 @@
+"""single: what a blog has one of: the page for what is missing, the style sheet, robots.txt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.digest import digest_bytes, fingerprint
+from ledger.jobs import Output, Planned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ledger.blog.plan import BlogPlan
+    from ledger.jobs import Job
+    from worker.context import Context
+
+needs = ()
+sites = ("blog",)
+effects = False
+VERSION = 1
+NAMES = ("404.html", "robots.txt", "style.css")
+
+
+def plan(plan: BlogPlan) -> Iterator[Planned]:
+    """A job for each, unless the site brings its own file."""
+    own = {asset.name for asset in plan.assets}
+    for name in NAMES:
+        if name in own:
+            continue
+        look = (
+            digest_bytes(plan.templates.read_bytes(f"blog/{name}"))
+            if name.endswith(".css")
+            else plan.templates.digest(f"blog/{name}")
+        )
+        mark = fingerprint(VERSION, look, plan.language_mark(plan.settings.site.language))
+        yield Planned(name, mark, (f"{plan.settings.site.output}/{name}",))
+
+
+def run(job: Job, context: Context) -> Iterable[Output]:
+    """The file."""
+    from worker.blog import Blog
+
+    blog, code = Blog.of(context), context.settings.site.language
+    url = f"/{job.key}"
+    if job.key.endswith(".css"):
+        data = context.templates.read_bytes(f"blog/{job.key}")
+        yield Output(context.site_path(job.key), job.fingerprint, lambda: [data])
+    elif job.key == "robots.txt":
+        yield blog.page(
+            url, "blog/robots.txt", job.fingerprint, code, sitemap=blog.whole("/sitemap.xml")
+        )
+    else:
+        page = blog.frame(code, url, {}, title=blog.site(code)["words"]["missing"], canonical="")
+        yield blog.page(url, "blog/404.html", job.fingerprint, code, page=page)
