@@ -130,6 +130,8 @@ class BlogSettings:
     highlight: bool = True
     raw_html: str = "safe"
     broken_links: str = "report"
+    macros: str = "none"
+    macro_seconds: float = 5.0
     static: str = "static"
 
 

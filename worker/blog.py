@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from ledger.blog.addresses import address, file_of, href
+from ledger.blog.files import MACROS
 from ledger.blog.languages import written
 from ledger.blog.lists import TERMS
 from ledger.blog.markdown import Rendered, Style, render
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ledger.corpus.placed import Placed
     from ledger.jobs import Chunk
     from worker.context import Context
+    from worker.macros import Macros
 
 FEED_TYPES = {
     "atom": ("atom.xml", "application/atom+xml", "Atom"),
@@ -218,7 +220,9 @@ class Blog:
             for name, mime, label in (FEED_TYPES[feed] for feed in self.settings.feeds)
         ]
 
-    def rendered(self, text: str, links: Mapping[str, str], *, whole: bool = False) -> Rendered:
+    def rendered(
+        self, placed: Placed, links: Mapping[str, str], *, whole: bool = False
+    ) -> Rendered:
         """The HTML of a post; with `whole`, its links work anywhere."""
         front = self.root + self.base if whole else self.base
 
@@ -229,11 +233,23 @@ class Blog:
                 return front + target
             return target
 
-        return render(text, self.style, resolve)
+        post = self._posts[placed.position][1]
+        if not post.macros:
+            return render(placed.content, self.style, resolve)
+        values = {"post": self.shown(placed.position), "site": self.site(post.language)}
+        text = self._macros.expand(placed.content, post.source, post.body_line, values)
+        made = render(text, self.style, resolve)
+        return Rendered(self._macros.insert(made.html), made.headings)
 
-    def contents(self, positions: Sequence[int]) -> dict[int, str]:
+    @cached_property
+    def _macros(self) -> Macros:
+        from worker.macros import Macros
+
+        return Macros(self._context.project.root / MACROS, self.settings.macro_seconds)
+
+    def contents(self, positions: Sequence[int]) -> dict[int, Placed]:
         """The texts of posts."""
-        return {placed.position: placed.content for placed in self._context.documents.at(positions)}
+        return {placed.position: placed for placed in self._context.documents.at(positions)}
 
     def page(self, url: str, template: str, inputs: str, language: str, **values: Any) -> Output:
         """A page at `url`, rendered only if it is not made from the same `inputs` already."""

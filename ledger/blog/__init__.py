@@ -24,9 +24,10 @@ def source_files(project: Project) -> list[Path]:
     """Every file of the content and of the folder of files that are copied as they are."""
     from pathlib import Path
 
-    from ledger.blog.files import walk
+    from ledger.blog.files import MACROS, walk
 
-    folders = (project.corpus_path, project.root / project.settings.blog.static)
+    own = (project.settings.blog.static, MACROS)
+    folders = (project.corpus_path, *(project.root / name for name in own))
     return [Path(path) for folder in folders if folder.is_dir() for path, _, _ in walk(folder)]
 
 

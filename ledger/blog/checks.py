@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 MAX_RELATED = 50
 PERMALINK_FIELDS = frozenset(["year", "month", "day", "slug", "section", "category"])
 _LANGUAGE = re.compile("[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
-_CHOICES = {"raw_html": ("safe", "escape", "trust"), "broken_links": ("report", "refuse")}
+_CHOICES = {
+    "raw_html": ("safe", "escape", "trust"),
+    "broken_links": ("report", "refuse"),
+    "macros": ("none", "marked", "all"),
+}
 _SETS = {"lists": LISTS, "feeds": FEEDS}
 _ADDRESS = re.compile(r"https?://[^\s/?#]+(?:/[^\s?#]*)?")
 _FOLDER = re.compile(r"(?!\.)[\w.-]+")
@@ -45,6 +49,8 @@ def _numbers(blog: BlogSettings) -> Iterator[Flaw]:
     for name in ("per_page", "feed_posts"):
         if getattr(blog, name) < 1:
             yield f"blog.{name}", getattr(blog, name), "1 or more"
+    if blog.macro_seconds <= 0:
+        yield "blog.macro_seconds", blog.macro_seconds, "more than 0"
     if not 0 <= blog.related <= MAX_RELATED:
         yield "blog.related", blog.related, f"between 0 and {MAX_RELATED}"
 

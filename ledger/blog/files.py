@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX = ".md"
+MACROS = "macros"
 _DRAFTS = "_drafts"
 # what the folders of a post say of when it was written, or of which generator it was written for
 _NO_SECTION = re.compile(r"[0-9]{1,4}|_posts|_drafts|posts?|blog|news|articles?")

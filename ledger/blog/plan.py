@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from ledger.blog.addresses import address, permalink
-from ledger.blog.files import Asset, read_tree, walk
+from ledger.blog.files import MACROS, Asset, read_tree, walk
 from ledger.blog.languages import site_languages, spellings
 from ledger.blog.lists import make_lists
 from ledger.blog.post import Post, Reader
 from ledger.corpus.placed import Placed
-from ledger.digest import fingerprint
+from ledger.digest import digest_bytes, fingerprint
 from ledger.failures import BadInputError, Problem
 from ledger.planner import Plan
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 # A file that was edited so lately may be edited again without its time of change telling.
 FRESH_NS = 2_000_000_000
 RANKED = 60
-_INTRO = "-index"
 
 
 class BlogPlan(Plan):
@@ -173,6 +172,16 @@ class BlogPlan(Plan):
             for code, language in self.languages.items()
         }
 
+    def text_mark(self, post: Post) -> str:
+        """Digest of all that the text of a post is made from: the file, and macros where they are on."""
+        return fingerprint(post.mark, self._macros_mark) if post.macros else post.mark
+
+    @cached_property
+    def _macros_mark(self) -> str:
+        """Of the macros, and of how long they may take."""
+        files = sorted((self.project.root / MACROS).glob("*.py"))
+        return fingerprint([(path.name, digest_bytes(path.read_bytes())) for path in files])
+
     def aliases(self, post: Post) -> list[str]:
         """The URLs that lead to a post and are not its own."""
         found = dict.fromkeys(alias_url(alias) for alias in post.aliases)
@@ -232,7 +241,7 @@ def read_posts(project: Project, known: Known) -> tuple[list[Post], list[Asset]]
     tree = read_tree(project.corpus_path, names)
     reader = Reader(settings, names)
     before = {post.source: post for post in map(Post.from_json, known.extras())}
-    context = fingerprint(names, settings.blog.timezone)
+    context = fingerprint(names, settings.blog.timezone, settings.blog.macros)
     posts = list(_read_all(tree.files, reader, before, context))
     problems = reader.problems
     if not posts and not problems:

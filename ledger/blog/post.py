@@ -113,7 +113,8 @@ class Reader:
             text = _CONTROL.sub("\ufffd", text)
         head = matter.split(text, file.name)
         self.problems += head.problems
-        if foreign := _FOREIGN.search(head.body):
+        macros = self._macros(head)
+        if not macros and (foreign := _FOREIGN.search(head.body)):
             line = head.body_line + head.body.count("\n", 0, foreign.start())
             notes.append(["foreign", f"{file.name} line {line}"])
         return self._post(file, head, digest_bytes(data), stamp, notes)
@@ -139,7 +140,7 @@ class Reader:
             date=when.isoformat() if when else None,
             updated=updated.isoformat() if updated else None,
             url=self._own_url(file, head),
-            summary=_text(fields.get("summary")) or markdown.summary(body, SUMMARY_CHARACTERS),
+            summary=_text(fields.get("summary")) or self._summary(head),
             tags=_list(fields.get("tags")),
             categories=_list(fields.get("categories")),
             authors=_list(fields.get("authors"), spaces=False),
@@ -149,10 +150,10 @@ class Reader:
             links=markdown.local_links(body),
             extra=head.extra,
             body_line=head.body_line,
-            macros=_true(fields.get("macros")),
+            macros=self._macros(head),
             draft=_true(fields.get("draft")) or file.draft,
             instant=when.timestamp() if when else 0.0,
-            mark=fingerprint(digest, self.settings.blog.timezone),
+            mark=fingerprint(digest, self.settings.blog.timezone, self.settings.blog.macros),
             stamp=stamp,
             notes=notes,
             body=body,
@@ -167,6 +168,16 @@ class Reader:
             remedy = 'write it as "2024-05-31" or "2024-05-31T18:30:00+02:00", or leave it out'
             self.problems.append(Problem(where, f"{name} {error}", remedy))
             return None
+
+    def _macros(self, head: Matter) -> bool:
+        """Whether macros are on for a post: by the setting, and what its front matter says."""
+        allowed, said = self.settings.blog.macros, head.fields.get("macros")
+        return (allowed == "all" and said is None) or (allowed != "none" and _true(said))
+
+    def _summary(self, head: Matter) -> str:
+        """The first words of the post; what macros will make of it is not known yet."""
+        text = _FOREIGN.sub("", head.body) if self._macros(head) else head.body
+        return markdown.summary(text, SUMMARY_CHARACTERS)
 
     def _zoned(self, date: datetime | None) -> datetime | None:
         """A date without a zone is one of the site's, wherever this runs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,8 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             "links": links,
         }  # fmt: skip
         shown = [
-            (plan.cards[one], plan.posts[one].mark, plan.posts[one].updated) for one in members
+            (plan.cards[one], plan.text_mark(plan.posts[one]), plan.posts[one].updated)
+            for one in members
         ]
         mark = fingerprint(
             VERSION, look, plan.language_mark(item.language), item.url, item.name, shown, links
@@ -62,10 +64,10 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     url, code = payload["url"], payload["language"]
     posts = _posts(blog, payload)
     title = blog.site(code)["title"]
-    newest = max(posts, key=lambda post: post.updated or post.date or "")
+    updated = max((post.updated or post.date or "" for post in posts), key=datetime.fromisoformat)
     feed = {
         "title": f"{title} – {payload['name']}" if payload["name"] else title,
-        "url": blog.whole(url), "home": blog.whole(url), "updated": newest.updated or newest.date,
+        "url": blog.whole(url), "home": blog.whole(url), "updated": updated,
     }  # fmt: skip
     for sort in context.settings.blog.feeds:
         place = url + NAMES[sort]

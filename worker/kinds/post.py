@@ -53,7 +53,7 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             payload["template"] = template
         seen = [cards[other] for other in around if other is not None]
         mark = fingerprint(
-            marks[template], plan.language_mark(post.language), post.mark, cards[position], seen,
+            marks[template], plan.language_mark(post.language), plan.text_mark(post), cards[position], seen,
             around[0] is None, others, links,
         )  # fmt: skip
         path = f"{output}/{file_of(plan.urls[position])}"
@@ -89,7 +89,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     blog.take(placed)
     blog.load([position for position in around if position is not None])
     shown = blog.shown(payload["position"])
-    rendered = blog.rendered(placed.content, payload.get("links", {}))
+    rendered = blog.rendered(placed, payload.get("links", {}))
     shown.contents = [heading for heading in rendered.headings if heading.level > 1]
     newer, older = (blog.shown(position) if position is not None else None for position in around)
     page = blog.frame(
