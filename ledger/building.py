@@ -12,6 +12,7 @@ from ledger.failures import Exit, LedgerError
 from ledger.kinds import kinds_of_site, with_needs
 from ledger.preflight import check_before_spawn
 from ledger.progress import make_view
+from ledger.sites import load_site
 from ledger.store import Store
 from ledger.supervisor import Orders, Supervisor, adopt, requeue_lost_outputs, sole_coordinator
 from ledger.tidy import remove_leftovers
@@ -57,8 +58,17 @@ def build(
             code = supervisor.supervise()
         finally:
             view.close(supervisor)
+        if code == Exit.DONE and not only and limit is None:
+            _finish(project, store, quiet=quiet)
         _report(store, code, as_json=as_json)
     return code
+
+
+def _finish(project: Project, store: Store, *, quiet: bool) -> None:
+    """What a kind of site does when all its pages are there."""
+    said = load_site(project.settings.site.kind).finish(project, store)
+    if said and not quiet:
+        click.echo(said, err=True)
 
 
 def _put_back_damaged(project: Project, store: Store) -> list[str]:

@@ -159,6 +159,27 @@ def spawn(workers: int | None, folder: Path, json_: bool, **orders: Any) -> None
 
 
 @main.command()
+@click.argument("workers", required=False, type=click.IntRange(min=1))
+@in_project
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
+              help="Where to serve; 0 for any port that is free.")  # fmt: skip
+@click.option("--open", "open_browser", is_flag=True, help="Open it in the browser.")
+def serve(workers: int | None, folder: Path, port: int, *, open_browser: bool) -> None:
+    """Show the site on this machine; after every edit build what it touches, and reload.
+
+    Plans, builds with WORKERS worker processes (default: one per core), and serves on
+    127.0.0.1 alone, until Ctrl+C. What is wrong is told here and on the open pages.
+
+    \b
+    ledger serve
+    ledger serve --port 0 --open
+    """
+    from ledger.serving import serve as show
+
+    show(_project(folder).root, port=port, workers=workers, open_browser=open_browser)
+
+
+@main.command()
 @in_project
 @click.option("--watch", is_flag=True, help="Show it again every second until Ctrl+C.")
 @as_json

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.corpus.document import Document
+    from ledger.failures import Problem
     from ledger.planner import Known
     from ledger.project import Project
+    from ledger.store import Store
 
 PAGE_TEMPLATES = frozenset({
     "home.html", "404.html", "entry.html", "similar.html", "different.html", "chronological.html",
@@ -58,6 +60,18 @@ def page_templates(project: Project) -> frozenset[str]:
     """The templates that a run uses."""
     del project
     return PAGE_TEMPLATES
+
+
+def obstacles(project: Project) -> list[Problem]:
+    """None of its own."""
+    del project
+    return []
+
+
+def finish(project: Project, store: Store) -> str:
+    """Nothing: its jobs make all of it."""
+    del project, store
+    return ""
 
 
 def begin_plan(project: Project, known: Known) -> PoemPlan:

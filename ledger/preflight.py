@@ -26,10 +26,12 @@ def check_before_spawn(project: Project, store: Store) -> list[str]:
         BadInputError: with every problem.
     """
     facts = read_facts(store)
+    site = load_site(project.settings.site.kind)
     problems = [
         *_check_settings(project, facts.get("settings", "")),
-        *Templates(project).check(load_site(project.settings.site.kind).page_templates(project)),
+        *Templates(project).check(site.page_templates(project)),
         *_check_folder(project),
+        *site.obstacles(project),
         *_check_room(project, store, facts.get("job_bytes", {})),
         *_check_embedder(project, store),
     ]

@@ -132,6 +132,7 @@ class BlogSettings:
     broken_links: str = "report"
     macros: str = "none"
     macro_seconds: float = 5.0
+    search: bool = False
     static: str = "static"
 
 

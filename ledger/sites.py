@@ -11,8 +11,10 @@ from ledger.failures import LedgerError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ledger.failures import Problem
     from ledger.planner import Known, Plan
     from ledger.project import Project
+    from ledger.store import Store
 
 GROUP = "ledger.sites"
 
@@ -26,6 +28,14 @@ class Site(Protocol):
 
     def page_templates(self, project: Project) -> frozenset[str]:
         """The templates that a run uses: they are compiled before it begins."""
+        ...
+
+    def obstacles(self, project: Project) -> list[Problem]:
+        """What of its own would keep a run from its end."""
+        ...
+
+    def finish(self, project: Project, store: Store) -> str:
+        """What is left to do when every job is done; returns what was done, in words."""
         ...
 
     def begin_plan(self, project: Project, known: Known) -> Plan:

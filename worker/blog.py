@@ -169,6 +169,9 @@ class Blog:
                 "url": self._context.settings.site.url,
                 "home": self.href(f"{language['prefix']}/"),
                 "menu": menu,
+                "search": self.href(f"{language['prefix']}/search/")
+                if self.settings.search
+                else "",
                 "languages": list(self.languages.values()),
             }
             for code, language in self.languages.items()

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from ledger.blog.plan import BlogPlan
     from ledger.planner import Known
     from ledger.project import Project
+    from ledger.store import Store
 
 PAGE_TEMPLATES = frozenset({
     "blog/post.html", "blog/page.html", "blog/list.html", "blog/card.html", "blog/overview.html",
-    "blog/404.html", "blog/redirect.html", "blog/atom.xml", "blog/rss.xml", "blog/sitemap.xml",
+    "blog/404.html", "blog/redirect.html", "blog/search.html", "blog/atom.xml", "blog/rss.xml", "blog/sitemap.xml",
     "blog/sitemap_index.xml", "blog/robots.txt",
 })  # fmt: skip
 
@@ -35,6 +36,20 @@ def page_templates(project: Project) -> frozenset[str]:
     """The shipped templates, and the layouts that the project has of its own."""
     own = (project.templates / "blog").glob("*.html")
     return PAGE_TEMPLATES | {f"blog/{path.name}" for path in own if path.is_file()}
+
+
+def obstacles(project: Project) -> list[Problem]:
+    """A search without its program."""
+    from ledger.blog.search import obstacle
+
+    return obstacle(project)
+
+
+def finish(project: Project, store: Store) -> str:
+    """Index the posts for the search."""
+    from ledger.blog.search import make_index
+
+    return "the search index was made" if make_index(project, store) else ""
 
 
 def begin_plan(project: Project, known: Known) -> BlogPlan:

@@ -34,13 +34,14 @@ def address(text: str) -> str:
 
 
 def permalink(pattern: str, post: Post) -> str:
-    """The URL of a dated post, without its language."""
+    """The URL of a dated post, without its language; a folder, unless the pattern names a file."""
     date = post.date or ""
     url = pattern.format(
         year=date[:4], month=date[5:7], day=date[8:10], slug=post.name, section=post.section,
         category=address(post.categories[0]) if post.categories else "",
     )  # fmt: skip
-    return re.sub("/{2,}", "/", f"/{url}/")
+    end = "" if url.endswith(".html") else "/"
+    return re.sub("/{2,}", "/", f"/{url}{end}")
 
 
 def numbered(url: str, number: int) -> str:

@@ -165,7 +165,13 @@ class BlogPlan(Plan):
     @cached_property
     def _marks(self) -> dict[str, str]:
         names = [(item.code, item.name, item.prefix) for item in self.languages.values()]
-        site = [self.settings.site.url, dict(self.settings.menu), names, list(self.blog.feeds)]
+        site = [
+            self.settings.site.url,
+            dict(self.settings.menu),
+            names,
+            list(self.blog.feeds),
+            self.blog.search,
+        ]
         style = [self.blog.typographer, self.blog.highlight, self.blog.raw_html, self.blog.per_page]
         return {
             code: fingerprint(site, style, language.as_dict())

@@ -32,7 +32,7 @@ class Sizes:
     documents: int = 7_797
     depth: int = 200
     rounds: int = 5
-    builds: int = 2
+    builds: int = 3
     full_pages: int = 400
     walked_pages: int = 64
     naive_steps: int = 300

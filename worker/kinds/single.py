@@ -1,9 +1,10 @@
-"""single: what a blog has one of: the page for what is missing, the style sheet, robots.txt."""
+"""single: what a blog has one of: the page for what is missing, the style sheet, robots.txt, the search."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ledger.blog.addresses import file_of
 from ledger.digest import digest_bytes, fingerprint
 from ledger.jobs import Output, Planned
 
@@ -34,6 +35,19 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         )
         mark = fingerprint(VERSION, look, plan.language_mark(plan.settings.site.language))
         yield Planned(name, mark, (f"{plan.settings.site.output}/{name}",))
+    yield from _searches(plan)
+
+
+def _searches(plan: BlogPlan) -> Iterator[Planned]:
+    """A page to search in each language, if there is an index to be searched."""
+    if plan.blog.search:
+        look = plan.templates.digest("blog/search.html")
+        urls = {code: f"{language.prefix}/search/" for code, language in plan.languages.items()}
+        for code, url in urls.items():
+            others = {other: there for other, there in urls.items() if other != code}
+            payload = {"language": code, "others": others}
+            mark = fingerprint(VERSION, look, plan.language_mark(code), payload)
+            yield Planned(url, mark, (f"{plan.settings.site.output}/{file_of(url)}",), payload)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
@@ -41,6 +55,11 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     from worker.blog import Blog
 
     blog, code = Blog.of(context), context.settings.site.language
+    if job.payload:
+        code, others = job.payload["language"], job.payload["others"]
+        page = blog.frame(code, job.key, others, title=blog.site(code)["words"]["search"])
+        yield blog.page(job.key, "blog/search.html", job.fingerprint, code, page=page)
+        return
     url = f"/{job.key}"
     if job.key.endswith(".css"):
         data = context.templates.read_bytes(f"blog/{job.key}")

@@ -1,0 +1,291 @@
+"""Real builds of a blog: the same bytes however they come about, feeds that are feeds, links that lead."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import xml.etree.ElementTree as ET
+
+import html5lib
+import pytest
+from blog.feeds import check_atom, check_json_feed, check_rss, check_sitemap
+
+POSTS = 30
+
+
+@pytest.fixture
+def full(blog):
+    """A blog with all there is."""
+    for number in range(1, POSTS + 1):
+        day = f"2024-{1 + number % 12:02}-{1 + number % 28:02}"
+        blog.post(
+            f"{day}-post-{number}",
+            f"Text {number} with *marks* & <b>more</b>.\n\n## Part\n\n```python\nx = {number}\n```\n\n"
+            f"[next]({f'2024-{1 + (number + 1) % 12:02}-{1 + (number + 1) % 28:02}-post-{number + 1}'}.md)",
+            title=f"Post {number} & more", tags=f"[t{number % 3}, all]", categories=f"[c{number % 2}]",
+            author="Ann", updated="2025-01-01" if number % 5 == 0 else "",
+        )  # fmt: skip
+    for number in range(1, 6):
+        day = f"2024-{1 + number % 12:02}-{1 + number % 28:02}"
+        blog.post(f"de/{day}-post-{number}", f"Text {number}.", title=f"Beitrag {number}", tags="[all]")
+    blog.post("ar/2024-02-02-post-1", "نص.", title="عنوان")
+    blog.post("about", "About.", title="About", aliases="[/old/about.html, /über/]")
+    blog.write("content/img/p.png", b"png")
+    blog.write("static/humans.txt", "people")
+    return blog
+
+
+def test_the_same_bytes_by_any_number_of_workers(full, tmp_path_factory):
+    """1, 2 and 12; and after kills."""
+    first = full.build(1)
+    for workers in (2, 12):
+        for path in ("site", ".ledger"):
+            os.rename(full.root / path, tmp_path_factory.mktemp("old") / path)
+        assert full.build(workers) == first
+
+
+def test_pages_are_html(full):
+    """Every page parses without an error."""
+    files = full.build(2)
+    parser = html5lib.HTMLParser(strict=True)
+    for name, data in files.items():
+        if name.endswith(".html"):
+            parser.parse(data.decode("utf-8"))
+
+
+def test_every_link_leads_somewhere(full):
+    """All but those that were broken in the source."""
+    files = full.build(2)
+    missing = set()
+    for name, data in files.items():
+        if not name.endswith(".html"):
+            continue
+        tree = html5lib.parse(data.decode("utf-8"), namespaceHTMLElements=False)
+        ids = [element.get("id") for element in tree.iter() if element.get("id")]
+        assert len(ids) == len(set(ids)), name
+        for element in tree.iter():
+            target = element.get("href") or element.get("src") or ""
+            target = target.removeprefix("https://example.org")
+            if target.startswith("/"):
+                path = target.partition("#")[0].lstrip("/")
+                if path not in files and f"{path}index.html" not in files:
+                    missing.add((name, target))
+    assert missing == set()
+
+
+def test_feeds_are_feeds(full):
+    """As RFC 4287, the RSS 2.0 specification, JSON Feed 1.1 and sitemaps.org have it."""
+    files = full.build(2)
+    feeds = [name for name in files if name.endswith(("atom.xml", "rss.xml", "feed.json"))]
+
+    assert {"atom.xml", "de/rss.xml", "tags/all/feed.json", "categories/c1/atom.xml"} <= set(feeds)
+    for name in feeds:
+        check = {"atom.xml": check_atom, "rss.xml": check_rss, "feed.json": check_json_feed}
+        check[name.rpartition("/")[2]](files[name])
+    check_sitemap(files["sitemap.xml"])
+    entry = ET.fromstring(files["atom.xml"]).find("{*}entry/{*}content")
+    assert '<h2 id="part">' in (entry.text or "")
+    assert all(item["id"].startswith("https://") for item in json.loads(files["feed.json"])["items"])
+
+
+def test_languages_know_each_other(full):
+    """The switcher, hreflang both ways, the direction of writing, months as the language has them."""
+    full.build(2)
+    english, german = full.page("/2024/02/02/post-1/"), full.page("/de/2024/02/02/post-1/")
+    arabic = full.page("/ar/2024/02/02/post-1/")
+
+    assert '<link rel="alternate" hreflang="de" href="https://example.org/de/2024/02/02/post-1/">' in english
+    assert '<link rel="alternate" hreflang="en" href="https://example.org/2024/02/02/post-1/">' in german
+    assert "2. Februar 2024" in german
+    assert '<html lang="ar" dir="rtl">' in arabic
+    assert "Februar 2024" in full.page("/de/2024/02/")
+
+
+def edits(blog):
+    """What people do to a blog, each with a name."""
+    one = "2024-02-02-post-1"
+
+    def again(**more: str) -> None:
+        fields = {"title": "Post 1 & more", "tags": "[t1, all]", "categories": "[c1]", "author": "Ann"}
+        blog.write_again(one, "Text, again.", **{**fields, **more})
+
+    return {
+        "body": again,
+        "title": lambda: again(title="Another"),
+        "tag removed": lambda: again(tags="[all]"),
+        "date moved": lambda: again(date="2023-05-05"),
+        "post deleted": (blog.root / f"content/{one}.md").unlink,
+        "template": lambda: blog.write(
+            "templates/blog/card.html", '<p><a href="{{ post.href }}">{{ post.title }}</a></p>\n'
+        ),
+        "menu": lambda: blog.settings('[menu]\nHome = "/"\n'),
+        "setting": lambda: blog.settings("per_page = 7\n"),
+        "translation added": lambda: blog.post("de/2024-08-08-post-7", "Text.", title="Beitrag 7"),
+        "post added": lambda: blog.post("2024-12-31-last", "New.", tags="[t1]"),
+        "picture": lambda: blog.write("content/img/p.png", b"other"),
+        "alias": lambda: blog.post("about", "About.", title="About", aliases="[/new/]"),
+    }
+
+
+@pytest.mark.parametrize("name", list(edits(type("Any", (), {"root": __import__("pathlib").Path()})())))
+def test_after_any_edit_the_site_is_that_of_a_clean_build(full, name, tmp_path_factory):
+    """`diff -r` shows nothing; and nothing is written that does not differ."""
+    full.write_again = lambda name, body, **fields: _touched(full, name, body, fields)
+    before = full.build(2)
+    stamps = {path: (full.root / "site" / path).stat().st_mtime_ns for path in before}
+    edits(full)[name]()
+    after = full.build(2)
+    rewritten = {
+        path
+        for path in after
+        if (full.root / "site" / path).stat().st_mtime_ns != stamps.get(path)
+    }
+
+    assert rewritten == {path for path in after if before.get(path) != after[path]}
+    assert after != before
+    for path in ("site", ".ledger"):
+        os.rename(full.root / path, tmp_path_factory.mktemp("old") / path)
+    assert full.build(2) == after
+
+
+def _touched(blog, name, body, fields):
+    """A post that was edited a second after it was written."""
+    head = "".join(f"{key}: {value}\n" for key, value in fields.items())
+    blog.write(f"content/{name}.md", f"---\n{head}---\n\n{body}\n", at=1_700_000_009)
+
+
+def test_kills_do_not_show(full):
+    """A coordinator that is killed in the middle leaves nothing that the next run does not mend."""
+    import subprocess
+    import sys
+
+    clean = full.build(2)
+    for path in ("site", ".ledger"):
+        os.rename(full.root / path, full.root / f"{path}.old")
+    full.init()
+    command = [sys.executable, "-m", "ledger", "spawn", "2", "-q", "-C", str(full.root)]
+    killed = subprocess.Popen(command, stderr=subprocess.PIPE)
+    while not (full.root / "site").exists():
+        assert killed.poll() is None
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+
+    assert full.spawn(2).returncode == 0
+    assert full.files() == clean
+
+
+def test_nothing_to_do_writes_nothing(full):
+    """The same again."""
+    full.build(2)
+    before = {path: path.stat().st_mtime_ns for path in (full.root / "site").rglob("*")}
+    full.build(2)
+
+    assert before == {path: path.stat().st_mtime_ns for path in (full.root / "site").rglob("*")}
+
+
+class TestMacros:
+    """Jinja and Python in posts, where they are on."""
+
+    def test_they_are_text_unless_switched_on(self, blog):
+        """By the setting, and for the file."""
+        blog.post("2024-01-01-a", "{{ 7*7 }}", macros="true")
+        blog.build()
+        assert "{{ 7*7 }}" in blog.page("/2024/01/01/a/")
+
+        blog.settings('macros = "marked"\n')
+        blog.post("2024-01-02-b", "{{ 7*7 }}")
+        blog.build()
+        assert "49" in blog.page("/2024/01/01/a/")
+        assert "{{ 7*7 }}" in blog.page("/2024/01/02/b/")
+
+    def test_functions_of_the_project(self, blog):
+        """Their results are HTML, are made once for the same arguments, and a change builds anew."""
+        blog.settings('macros = "all"\n')
+        blog.write("macros/video.py", "def video(key):\n    return f'<iframe title=\"{key}\"></iframe>'\n")
+        blog.post("2024-01-01-a", '{{ video("x") }}\n\nand {{ video("x") }}')
+        blog.build()
+        assert blog.page("/2024/01/01/a/").count('<iframe title="x"></iframe>') == 2
+
+        blog.write("macros/video.py", "def video(key):\n    return 'NEW'\n", at=1_700_000_009)
+        blog.build()
+        assert blog.page("/2024/01/01/a/").count("NEW") == 2
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ("one\n\n{{ fails() }}", "2024-01-01-a.md line 6: ValueError: no"),
+            ("{{ hangs() }}", "more than 0.3 seconds"),
+            ("{{ missing }}", "line 4: UndefinedError"),
+            ("{% if %}", "line 4"),
+            ("{{ ''.__class__.__mro__ }}", "line 4: SecurityError"),
+        ],
+    )
+    def test_one_that_fails_fails_its_page(self, blog, body, said):
+        """With file and line; the rest is built."""
+        blog.settings('macros = "all"\nmacro_seconds = 0.3\n')
+        blog.write(
+            "macros/bad.py",
+            "def fails():\n    raise ValueError('no')\n\ndef hangs():\n    while True:\n        try:\n"
+            "            while True: pass\n        except Exception: pass\n",
+        )
+        blog.post("2024-01-01-a", body, title="A")
+        blog.post("2024-01-02-b", "Fine.")
+        blog.init()
+        done = blog.spawn(1, "--keep-going")
+
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Fine." in blog.page("/2024/01/02/b/")
+
+
+def test_a_layout_of_the_project(blog):
+    """`layout` chooses it; one that is not there is noted."""
+    blog.write("templates/blog/photo.html", "<!doctype html><title>P</title>{{ post.extra.camera }} {{ content }}")
+    blog.post("2024-01-01-a", layout="photo", camera="Leica")
+    blog.post("2024-01-02-b", layout="none")
+    report = blog.init()
+    blog.spawn()
+
+    assert "Leica" in blog.page("/2024/01/01/a/")
+    assert "'none'" in report.notes[0].what
+
+
+def test_a_site_below_a_path(blog):
+    """Every address has the path of the site on its server."""
+    blog.settings(base=(blog.root / "ledger.toml").read_text().replace("example.org", "example.org/blog"))
+    blog.post("2024-01-01-a", "[b](about.md) [c](/tags/x/)", tags="[x]")
+    blog.post("about")
+    blog.build()
+    page = blog.page("/2024/01/01/a/")
+
+    assert 'href="/blog/about/"' in page
+    assert 'href="/blog/tags/x/"' in page
+    assert 'href="/blog/style.css"' in page
+    assert "https://example.org/blog/2024/01/01/a/" in page
+
+
+def test_related_posts(blog):
+    """The nearest by meaning, in the same language."""
+    blog.settings("related = 2\n")
+    blog.post("2024-01-01-a", "The sea, the ship, the sailor and the storm.", title="Sea")
+    blog.post("2024-01-02-b", "A sailor on a ship in a storm at sea.", title="Ship")
+    blog.post("2024-01-03-c", "Flour, butter, sugar and an oven for the cake.", title="Cake")
+    blog.post("de/2024-01-04-d", "The sea, the ship, the sailor and the storm.", title="See")
+    blog.build(2)
+    page = blog.page("/2024/01/01/a/")
+    related = page[page.index("Related posts") :]
+
+    assert related.index("Ship") < related.index("Cake")
+    assert "See" not in related
+
+
+def test_what_a_post_says_is_never_executed(blog):
+    """Templates and scripts in titles, tags and text come out as text."""
+    evil = "{{ 7*7 }}</title><script>alert(1)</script>"
+    blog.post("2024-01-01-a", evil, title=f"'{evil}'", tags=f"['{evil}']", summary=f"'{evil}'")
+    files = blog.build()
+
+    for name, data in files.items():
+        assert b"<script>alert" not in data, name
+        assert b"49" not in data.replace(b"2024", b"") or not name.endswith("a/index.html")
