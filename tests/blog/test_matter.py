@@ -13,8 +13,8 @@ from ledger.blog.matter import MAX_CHARACTERS, split
     ("text", "fields"),
     [
         (
-            "---\nlayout: post\ntitle: 'A: b'\ndate: 2024-05-31 10:00:00 +0200\ncategories: a b\n"
-            "permalink: /x/\nredirect_from: [/y/]\npublished: false\nlast_modified_at: 2024-06-01\n---\nHi",
+            ("---\nlayout: post\ntitle: 'A: b'\ndate: 2024-05-31 10:00:00 +0200\ncategories: a b\n"
+            "permalink: /x/\nredirect_from: [/y/]\npublished: false\nlast_modified_at: 2024-06-01\n---\nHi"),
             {
                 "layout": "post", "title": "A: b", "date": "2024-05-31 10:00:00 +0200",
                 "categories": "a b", "url": "/x/", "aliases": ["/y/"], "draft": True,
@@ -22,8 +22,8 @@ from ledger.blog.matter import MAX_CHARACTERS, split
             },
         ),
         (
-            '+++\ntitle = "T"\ndate = 2024-05-31T10:00:00Z\nlastmod = 2024-06-01\ndraft = true\n'
-            'tags = ["a", "b"]\ntranslationKey = "k"\n+++\nHi',
+            ('+++\ntitle = "T"\ndate = 2024-05-31T10:00:00Z\nlastmod = 2024-06-01\ndraft = true\n'
+            'tags = ["a", "b"]\ntranslationKey = "k"\n+++\nHi'),
             {
                 "title": "T", "date": "2024-05-31T10:00:00+00:00", "updated": "2024-06-01",
                 "draft": True, "tags": ["a", "b"], "translation": "k",
@@ -34,8 +34,8 @@ from ledger.blog.matter import MAX_CHARACTERS, split
             {"title": "T", "tags": ["a"], "categories": ["c"]},
         ),
         (
-            "Title: T\nDate: 2024-05-31\nCategory: c\nTags: a, b\nSlug: s\nAuthors: A; B\n"
-            "Modified: 2024-06-01\nStatus: draft\n\nHi",
+            ("Title: T\nDate: 2024-05-31\nCategory: c\nTags: a, b\nSlug: s\nAuthors: A; B\n"
+            "Modified: 2024-06-01\nStatus: draft\n\nHi"),
             {
                 "title": "T", "date": "2024-05-31", "categories": "c", "tags": ["a", "b"],
                 "slug": "s", "authors": ["A", "B"], "updated": "2024-06-01", "draft": True,
@@ -71,7 +71,7 @@ def test_what_nobody_knows_is_kept():
         ("---\ntitle: T\n", "x.md line 1", "never closed"),
         ("---\n- a\n---\n", "x.md line 2", "no"),
         (f"---\na: {'x' * MAX_CHARACTERS}\n---\n", "x.md line 1", "characters, more than"),
-        ("{\n\"a\": }\n}\nHi", "x.md line 1", "is not JSON"),
+        ('{\n"a": }\n}\nHi', "x.md line 1", "is not JSON"),
     ],
 )
 def test_what_is_wrong_is_told(text, where, what):

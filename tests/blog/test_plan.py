@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from ledger.failures import BadInputError
@@ -78,7 +76,7 @@ def test_lists(blog):
     blog.post("2024-05-31-a", tags="[Ruby, x y]", categories="[News]", author="Ann")
     blog.post("2024-05-30-b", tags="[ruby]", categories="[News]")
     blog.post("2023-01-01-c", tags="[Ruby]")
-    lists = {item.url: (item.name, [plan_post for plan_post in item.members]) for item in blog.plan().lists}
+    lists = {item.url: (item.name, list(item.members)) for item in blog.plan().lists}
 
     assert lists["/tags/ruby/"] == ("Ruby", [2, 1, 0])
     assert lists["/tags/x-y/"] == ("x y", [2])
@@ -106,7 +104,10 @@ def test_a_fallback_lists_what_is_not_translated(blog):
 
 def test_links_lead_to_pages(blog):
     """Between files, to pictures, to pages; in the language of the file that is named."""
-    blog.post("2024-01-01-a", "[b](2024-01-02-b.md#x) ![p](img/p.png) [t](/tags/x/) [z](@/about.md) [g](de/2024-01-02-b.md)")
+    blog.post(
+        "2024-01-01-a",
+        "[b](2024-01-02-b.md#x) ![p](img/p.png) [t](/tags/x/) [z](@/about.md) [g](de/2024-01-02-b.md)",
+    )
     blog.post("2024-01-02-b", tags="[x]")
     blog.post("de/2024-01-02-b")
     blog.post("about")
@@ -128,7 +129,10 @@ def test_a_link_to_nothing_is_noted_or_refused(blog):
     """By the setting."""
     blog.post("2024-01-01-a", "[b](gone.md) ![c](gone.png)")
     (first, second) = blog.plan().notes
-    assert (first.where, second.what) == ("2024-01-01-a.md", "links to gone.png, which is not there")
+    assert (first.where, second.what) == (
+        "2024-01-01-a.md",
+        "links to gone.png, which is not there",
+    )
 
     blog.settings('broken_links = "refuse"\n')
     with pytest.raises(BadInputError) as refusal:
@@ -233,7 +237,7 @@ def test_a_link_out_of_the_tree_is_refused(blog, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "secret.md"
     outside.write_text("secret")
     blog.post("2024-01-01-a")
-    os.symlink(outside, blog.root / "content" / "b.md")
+    (blog.root / "content" / "b.md").symlink_to(outside)
 
     with pytest.raises(BadInputError, match=r"b\.md"):
         blog.plan()
