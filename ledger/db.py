@@ -72,6 +72,8 @@ def queries() -> dict[str, str]:
     """The named blocks of `queries.sql`: every statement that runs on a ledger."""
     text = Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")
     blocks = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
+    if len(set(blocks[::2])) < len(blocks[::2]):
+        raise ValueError("a name stands twice in queries.sql")
     return {
         name: re.sub(r"^--.*\n", "", body, flags=re.MULTILINE).strip().rstrip(";")
         for name, body in zip(blocks[::2], blocks[1::2], strict=True)

@@ -426,5 +426,5 @@ def setting_names() -> dict[str, list[str]]:
     return {
         section.name: [item.name for item in fields(hints[section.name])]
         for section in fields(Settings)
-        if section.name != "themes"
+        if hasattr(hints[section.name], "__dataclass_fields__")
     }

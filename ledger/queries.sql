@@ -336,7 +336,7 @@ FROM jobs LEFT JOIN outputs ON outputs.job = jobs.id
 WHERE jobs.state = 'pending' AND jobs.kind IN (SELECT value FROM json_each(:kinds))
 GROUP BY jobs.kind;
 
--- name: outputs_of_kind
+-- name: digests_of_kind
 SELECT outputs.path, outputs.digest FROM outputs JOIN jobs ON jobs.id = outputs.job
 WHERE jobs.kind = :kind ORDER BY outputs.path;
 

@@ -6,8 +6,6 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
-from ledger.failures import LedgerError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from ledger.store import Store
 
 GROUP = "ledger.sites"
+USUAL = "poems"
 
 
 class Site(Protocol):
@@ -51,13 +50,7 @@ class Site(Protocol):
 def load_site(name: str) -> Site:
     """The kind of site of that name (`[site] kind`).
 
-    Raises:
-        LedgerError: it is not installed.
+    One that only job kinds know of is made from a corpus, as that of poems is.
     """
     points = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in points:
-        raise LedgerError(
-            f"[site] kind = {name!r} is not known",
-            remedy=f"use one of: {', '.join(sorted(points))}",
-        )
-    return cast("Site", points[name].load())
+    return cast("Site", points.get(name, points[USUAL]).load())

@@ -72,7 +72,7 @@ class BlogPlan(Plan):
             category=post.language, id=post.source, slug=self.urls[position], label=post.title,
             title=post.title, author=", ".join(post.authors), source=post.source,
             date=post.date, content=post.body, digest=fingerprint(post.mark, post.stamp, post.language),
-            text_digest=fingerprint(post.mark), extra=post.as_json(),
+            text_digest=post.text_digest, extra=post.as_json(),
         )  # fmt: skip
 
     @property
@@ -249,7 +249,7 @@ def read_posts(project: Project, known: Known) -> tuple[list[Post], list[Asset]]
     before = {post.source: post for post in map(Post.from_json, known.extras())}
     context = fingerprint(names, settings.blog.timezone, settings.blog.macros)
     posts = list(_read_all(tree.files, reader, before, context))
-    problems = reader.problems
+    problems = reader.problems + reader.undeclared()
     if not posts and not problems:
         problems.append(Problem(settings.corpus.path, "holds no posts", "put .md files there"))
     excluded = set(settings.corpus.exclude)

@@ -15,6 +15,7 @@ from ledger.corpus.dates import parse_date
 from ledger.corpus.files import decode_lines
 from ledger.digest import digest_bytes, fingerprint
 from ledger.failures import Problem
+from ledger.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +66,7 @@ class Post:
     draft: bool
     instant: float
     mark: str
+    text_digest: str
     stamp: list[Any]
     notes: list[list[str]]
     body: str = ""
@@ -99,6 +101,7 @@ class Reader:
         self.settings = settings
         self.languages = languages
         self.problems: list[Problem] = []
+        self._undeclared: dict[str, list[str]] = {}
         self._zone = ZoneInfo(settings.blog.timezone)
 
     def read(self, file: File, data: bytes, stamp: list[Any]) -> Post:
@@ -154,6 +157,7 @@ class Reader:
             draft=_true(fields.get("draft")) or file.draft,
             instant=when.timestamp() if when else 0.0,
             mark=fingerprint(digest, self.settings.blog.timezone, self.settings.blog.macros),
+            text_digest=fingerprint("\n".join(part for part in (title, body) if part.strip())),
             stamp=stamp,
             notes=notes,
             body=body,
@@ -189,14 +193,23 @@ class Reader:
         known = self.languages.get(said.lower().replace("_", "-")) if said else None
         where = f"{file.name} line {head.line('language')}"
         if said and known is None:
-            what = f"language {said!r} is not one of the site's"
-            declared = ", ".join(dict.fromkeys(self.languages.values()))
-            remedy = f"add it to [blog] languages in ledger.toml, or use one of: {declared}"
-            self.problems.append(Problem(where, what, remedy))
+            self._undeclared.setdefault(said, []).append(where)
         elif known and file.language and known != file.language:
             what = f"says language {said!r}, and its path says {file.language!r}"
             self.problems.append(Problem(where, what, "make the two agree"))
         return known or file.language or self.settings.site.language
+
+    def undeclared(self) -> list[Problem]:
+        """One problem for each language that posts say and the site does not have."""
+        declared = ", ".join(dict.fromkeys(self.languages.values()))
+        return [
+            Problem(
+                places[0],
+                f"language {said!r}, in {counted(len(places), 'file')}, is not one of the site's",
+                f"add it to [blog] languages in ledger.toml, or use one of: {declared}",
+            )
+            for said, places in self._undeclared.items()
+        ]
 
     def _own_url(self, file: File, head: Matter) -> str:
         """The URL that the front matter asks for: a path below the root."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 CONTENT_FOLDERS = ("content", "_posts")
 LOOKED_AT = 50
 _DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-.+\.md")
+_FENCES = ("---", "+++", "{", "Title:", "title:")
+_LANGUAGE = re.compile(r"^lang(?:uage)?[ \t]*[:=][ \t]*[\"']?([A-Za-z_-]+)", re.MULTILINE)
 _DATE = re.compile(r"^(?:publish)?date[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
 
 _SETTINGS = """\
@@ -71,15 +73,24 @@ def _markdown(folder: Path) -> Iterator[str]:
         return
 
 
-def _says_date(path: str) -> bool:
+def _head(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            head = file.read(2000)
+            return file.read(2000)
     except OSError:
-        return False
-    return (
-        head.startswith(("---", "+++", "{", "Title:", "title:")) and _DATE.search(head) is not None
-    )
+        return ""
+
+
+def _said_language(path: str) -> str:
+    """The language that front matter says."""
+    head = _head(path)
+    found = _LANGUAGE.search(head) if head.startswith(_FENCES) else None
+    return found[1] if found else ""
+
+
+def _says_date(path: str) -> bool:
+    head = _head(path)
+    return head.startswith(_FENCES) and _DATE.search(head) is not None
 
 
 def settings_text(corpus: str, folder: Path | None, title: str) -> str:
@@ -104,7 +115,7 @@ def _languages(folder: Path) -> dict[str, int]:
         first, _, rest = os.path.relpath(path, folder).replace(os.sep, "/").partition("/")
         stem = (rest or first).removesuffix(".md")
         end = stem.rpartition("/")[2].rpartition(".")
-        for code in (first if rest else "", end[2] if end[0] else ""):
+        for code in {first if rest else "", end[2] if end[0] else "", _said_language(path)}:
             if re.fullmatch(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?", code):
                 counted[code] = counted.get(code, 0) + 1
     return {code: count for code, count in counted.items() if is_known(code)}
