@@ -80,13 +80,15 @@ def test_a_worker_that_outlives_its_coordinator_is_left_alone(endless: Patient) 
     """It finishes the job in hand; its lease is its own."""
     process = endless.start("spawn", 1, "--quiet")
     until(lambda: leases(endless), "a lease")
-    process.kill()
-    until(lambda: "runs" in endless.look().sick, "the death of the coordinator")
+    try:
+        process.kill()
+        until(lambda: "runs" in endless.look().sick, "the death of the coordinator")
 
-    health = endless.look("--fix")
+        health = endless.look("--fix")
 
-    assert {"runs"} == health.fixed
-    assert "finishes the job in hand" in health.of("workers")[0]["what"]
-    assert (0, set()) == (health.exit, health.sick)
-    assert leases(endless)
-    endless.kill_all(process)
+        assert {"runs"} == health.fixed
+        assert "finishes the job in hand" in health.of("workers")[0]["what"]
+        assert (0, set()) == (health.exit, health.sick)
+        assert leases(endless)
+    finally:
+        endless.kill_all(process)
