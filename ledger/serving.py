@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 
 from ledger.building import build
-from ledger.failures import Exit, LedgerError
+from ledger.failures import BadInputError, Exit, LedgerError
 from ledger.planning import plan_project
 from ledger.project import STATE_FOLDER, load_project
 
@@ -160,7 +160,7 @@ def serve(folder: Path, *, port: int, workers: int | None, open_browser: bool) -
     """
     watch = _watch()
     changes = Changes()
-    _build(folder, workers, changes)
+    _build(folder, workers, changes, first=True)
     project = load_project(folder)
     base = urlsplit(project.settings.site.url).path.rstrip("/")
     handler = partial(Handler, directory=str(project.output), changes=changes, base=base)
@@ -223,8 +223,12 @@ class _Ours:
         return not temporary and not f"{path}{os.sep}".startswith(self._own)
 
 
-def _build(folder: Path, workers: int | None, changes: Changes) -> None:
-    """Plan and build what changed; what is wrong is told here and on the pages that are open."""
+def _build(folder: Path, workers: int | None, changes: Changes, *, first: bool = False) -> None:
+    """Plan and build what changed; what is wrong is told here and on the pages that are open.
+
+    Raises:
+        LedgerError: the first build cannot be, for a reason that no edit mends.
+    """
     started = time.perf_counter()
     try:
         report = plan_project(folder, None, dry_run=False)
@@ -233,6 +237,8 @@ def _build(folder: Path, workers: int | None, changes: Changes) -> None:
             cool_down=0.0, nice=False, dry_run=False, quiet=True, as_json=False,
         )  # fmt: skip
     except LedgerError as error:
+        if first and not isinstance(error, BadInputError):
+            raise
         click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
         return changes.tell(str(error))
     took = time.perf_counter() - started

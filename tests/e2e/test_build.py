@@ -407,7 +407,7 @@ def test_a_run_leaves_no_slots(new_site):
 
 def test_temp_files_of_a_run_whose_coordinator_was_killed_are_swept(new_site):
     """Also when it had seen its workers die and noted that, and had not come to sweep."""
-    site = new_site(6)
+    site = new_site(6, "[workers]\nlease_seconds = 1\n")  # else what they held would be waited for
     process = site.start("spawn", 2)
     until(lambda: site.done() > 0, "the first job")
     site.kill_all(process)
