@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from functools import partial
@@ -159,6 +160,7 @@ def serve(folder: Path, *, port: int, workers: int | None, open_browser: bool) -
         LedgerError: the port is taken, or watchfiles is not installed.
     """
     watch = _watch()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl+C does
     changes = Changes()
     _build(folder, workers, changes, first=True)
     project = load_project(folder)

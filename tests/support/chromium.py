@@ -106,6 +106,15 @@ class Chromium:
             raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
+    def evaluate_later(self, script: str) -> Any:
+        """What a promise in the page comes to."""
+        answer = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{script}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
     def width(self, pixels: int, height: int = 900, *, dark: bool = False) -> None:
         """Show the page in a window this wide."""
         self.call(
