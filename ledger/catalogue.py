@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from ledger.corpus.placed import Placed
 from ledger.failures import LedgerError, Problem
 from ledger.points import Point, reached
@@ -272,9 +274,18 @@ def _job_row(job: PlannedJob, max_attempts: int) -> dict[str, Any]:
         "priority": planned.priority,
         "position": planned.position,
         "fingerprint": planned.fingerprint,
-        "payload": json.dumps(planned.payload),
+        "payload": _as_json(planned.payload),
         "max_attempts": max_attempts,
     }
+
+
+def _as_json(payload: dict[str, Any]) -> str:
+    if not payload:
+        return "{}"
+    try:
+        return orjson.dumps(payload).decode("utf-8")
+    except TypeError:  # half a surrogate, or a number of more than 64 bits
+        return json.dumps(payload)
 
 
 def _document_row(document: Placed) -> dict[str, Any]:

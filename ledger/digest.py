@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import orjson
 import xxhash
 
 if TYPE_CHECKING:
@@ -35,5 +36,9 @@ def fingerprint(*parts: object) -> str:
 
     Keys are sorted, so the order in which a mapping was filled does not count.
     """
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return digest_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        data = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # half a surrogate, a number of more than 64 bits, a key that is no text
+        text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        data = text.encode("utf-8", "surrogatepass")
+    return digest_bytes(data)

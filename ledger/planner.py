@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ledger.corpus.words import Word
     from ledger.project import Project
 
+Stamp = tuple[str, int | None, int | None]
+"""The name of a file, its size, and when it was changed, in ns."""
+
 Existing = dict[str, tuple[dict[str, Any], str]]
 
 
@@ -119,36 +122,36 @@ def limited(value: int | str, available: int) -> int:
     return available if value == "all" else min(int(value), available)
 
 
-Stamps = dict[str, list[list[object]]]
+Stamps = dict[str, str]
 
 
 def source_stamps(project: Project) -> Stamps:
-    """(name, size, modification time in ns) of all files that the plan is made from.
+    """Digest of (name, size, modification time in ns) of all files that the plan is made from.
 
     Cheap to take: `init` need not plan again what was not touched, and `spawn` can tell that
     something was edited after it was planned.
     """
     own = sorted(path for path in project.templates.rglob("*") if path.is_file())
-    shipped = sorted(resource("templates").glob("*.*"))
+    shipped = sorted(path for path in resource("templates").rglob("*.*") if path.is_file())
     return {
-        "corpus": [
-            _stamp(path, project.root)
-            for path in load_site(project.settings.site.kind).source_files(project)
-        ],
-        "templates": [_stamp(path, project.root) for path in own],
-        "program": [[__version__], *(_stamp(path, path.parent) for path in shipped + kind_files())],
+        "corpus": fingerprint(list(load_site(project.settings.site.kind).source_stamps(project))),
+        "templates": fingerprint([stamp(path, project.root) for path in own]),
+        "program": fingerprint(
+            [__version__, *(stamp(path, path.parent) for path in [*shipped, *kind_files()])]
+        ),
     }
 
 
-def _stamp(path: Path, root: Path) -> list[object]:
+def stamp(path: Path, root: Path) -> Stamp:
+    """What tells whether a file was touched."""
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     try:
         facts = path.stat()
     except (
         OSError
     ):  # a link that leads nowhere by now: that is a change, and the reader's to report
-        return [name, None, None]
-    return [name, facts.st_size, facts.st_mtime_ns]
+        return name, None, None
+    return name, facts.st_size, facts.st_mtime_ns
 
 
 def is_planned(project: Project, facts: dict[str, Any]) -> bool:
@@ -190,16 +193,14 @@ def _shared_keys(jobs: Iterable[PlannedJob]) -> list[Problem]:
 
 def _stray_outputs(plan: Plan) -> list[Problem]:
     """Outputs that are not below the output or the state folder, which are all we ever touch."""
-    homes = (PurePosixPath(plan.settings.site.output), PurePosixPath(STATE_FOLDER))
-    problems = []
-    for job in plan.jobs:
-        for path in job.planned.outputs:
-            pure = PurePosixPath(path)
-            if ".." in pure.parts or not any(pure.is_relative_to(home) for home in homes):
-                problems.append(
-                    Problem(path, f"is outside of {homes[0]}/", f"mend the kind {job.kind!r}")
-                )
-    return problems
+    output = PurePosixPath(plan.settings.site.output).as_posix()
+    homes = (f"{output}/", f"{STATE_FOLDER}/")
+    return [
+        Problem(path, f"is outside of {homes[0]}", f"mend the kind {job.kind!r}")
+        for job in plan.jobs
+        for path in job.planned.outputs
+        if not path.startswith(homes) or (".." in path and ".." in path.split("/"))
+    ]
 
 
 def _shared_outputs(jobs: Iterable[PlannedJob]) -> list[Problem]:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ledger.corpus import corpus_files, read_corpus
 from ledger.corpus.placed import place
 from ledger.corpus.words import vocabulary
-from ledger.planner import Plan, limited
+from ledger.planner import Plan, limited, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ledger.corpus.document import Document
     from ledger.failures import Problem
-    from ledger.planner import Known
+    from ledger.planner import Known, Stamp
     from ledger.project import Project
     from ledger.store import Store
 
@@ -51,9 +50,9 @@ class PoemPlan(Plan):
         return super().facts | {"per_page": self.per_page}
 
 
-def source_files(project: Project) -> list[Path]:
-    """The files that the corpus is read from."""
-    return corpus_files(project.corpus_path)
+def source_stamps(project: Project) -> list[Stamp]:
+    """Of the files that the corpus is read from."""
+    return [stamp(path, project.root) for path in corpus_files(project.corpus_path)]
 
 
 def page_templates(project: Project) -> frozenset[str]:

@@ -7,10 +7,10 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from ledger.failures import Problem
-    from ledger.planner import Known, Plan
+    from ledger.planner import Known, Plan, Stamp
     from ledger.project import Project
     from ledger.store import Store
 
@@ -21,8 +21,8 @@ USUAL = "poems"
 class Site(Protocol):
     """What the module of a kind of site has; its pages are the business of its job kinds."""
 
-    def source_files(self, project: Project) -> list[Path]:
-        """The files that it is made from, in an order that stays."""
+    def source_stamps(self, project: Project) -> Iterable[Stamp]:
+        """Name, size and time of change of each file that it is made from, in an order that stays."""
         ...
 
     def page_templates(self, project: Project) -> frozenset[str]:

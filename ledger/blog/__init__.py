@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from ledger.failures import BadInputError, Problem
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from ledger.blog.plan import BlogPlan
-    from ledger.planner import Known
+    from ledger.planner import Known, Stamp
     from ledger.project import Project
     from ledger.store import Store
 
@@ -21,15 +21,16 @@ PAGE_TEMPLATES = frozenset({
 })  # fmt: skip
 
 
-def source_files(project: Project) -> list[Path]:
-    """Every file of the content and of the folder of files that are copied as they are."""
-    from pathlib import Path
-
+def source_stamps(project: Project) -> Iterator[Stamp]:
+    """Of the content, of the files that are copied as they are, and of the macros."""
     from ledger.blog.files import MACROS, walk
 
     own = (project.settings.blog.static, MACROS)
-    folders = (project.corpus_path, *(project.root / name for name in own))
-    return [Path(path) for folder in folders if folder.is_dir() for path, _, _ in walk(folder)]
+    for folder in (project.corpus_path, *(project.root / name for name in own)):
+        if folder.is_dir():
+            yield folder.name, None, None
+            for _, name, facts in walk(folder):
+                yield name, facts.st_size, facts.st_mtime_ns
 
 
 def page_templates(project: Project) -> frozenset[str]:

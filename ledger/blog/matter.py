@@ -125,8 +125,8 @@ def _sort(pairs: Iterable[Pair], matter: Matter) -> None:
             matter.extra |= value
         elif lower == "taxonomies" and isinstance(value, dict):
             _sort(((key, inner, line) for key, inner in value.items()), matter)
-        elif lower == "published" and isinstance(value, bool):
-            matter.fields["draft"] = not value
+        elif lower == "published" and str(value).lower() in _BOOLS:
+            matter.fields["draft"] = not _BOOLS[str(value).lower()]
         elif lower == "status" and value in ("draft", "published", "hidden"):
             matter.fields["draft"] = value == "draft"
         elif (ours := _FIELD.get(lower)) is None:
@@ -138,7 +138,7 @@ def _sort(pairs: Iterable[Pair], matter: Matter) -> None:
 def _yaml(text: str, where: str) -> list[Pair] | Problem:
     """The pairs of YAML front matter."""
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        root = yaml.compose(text, Loader=yaml.CBaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).split("\n", maxsplit=1)[0]
@@ -164,7 +164,8 @@ def _yaml(text: str, where: str) -> list[Pair] | Problem:
         return Problem(f"{where} line 1", what, "keep only what is about the post there")
 
 
-_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
+_NULLS = frozenset(["", "~", "null", "Null", "NULL"])
+_BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def _value(node: yaml.Node, budget: list[int], *, text: bool) -> Any:
@@ -180,16 +181,21 @@ def _value(node: yaml.Node, budget: list[int], *, text: bool) -> Any:
             for key, value in node.value
             if isinstance(key, yaml.ScalarNode)
         }
-    tag, value = node.tag.rpartition(":")[2], str(node.value)
-    if tag == "null":
+    value: str = node.value
+    if node.style:  # type: ignore[attr-defined]  # quoted: nothing but text
+        return value
+    if value in _NULLS:
         return None
-    if tag == "bool":
-        return value.lower() in _TRUE if value.lower() in _TRUE + _FALSE and not text else value
-    return value if text or tag not in ("int", "float") else _number(value)
+    if text:
+        return value
+    known = _BOOLS.get(value.lower()) if len(value) <= 5 else None
+    return _number(value) if known is None else known
 
 
 def _number(text: str) -> Any:
     """A number, if it is one that JSON knows; else the text."""
+    if text[0] not in "0123456789+-.":
+        return text
     try:
         return int(text) if len(text) < 20 and text.lstrip("+-").isdigit() else _finite(float(text))
     except ValueError:

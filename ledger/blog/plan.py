@@ -43,6 +43,7 @@ class BlogPlan(Plan):
     ) -> None:
         self.languages = site_languages(project.settings)
         self.blog = project.settings.blog
+        self._resolved: dict[int, dict[str, str]] = {}
         self.posts = posts
         self.assets = assets
         self.urls = [self._url(post) for post in posts]
@@ -123,11 +124,11 @@ class BlogPlan(Plan):
 
     def resolve(self, position: int) -> dict[str, str]:
         """Where the links of a post lead; those that lead nowhere are left out."""
-        post, made = self.posts[position], {}
-        for target in post.links:
-            if found := self._resolve(target, post, self.urls[position]):
-                made[target] = found
-        return made
+        if position not in self._resolved:
+            post, url = self.posts[position], self.urls[position]
+            found = ((target, self._resolve(target, post, url)) for target in post.links)
+            self._resolved[position] = {target: there for target, there in found if there}
+        return self._resolved[position]
 
     def _resolve(self, target: str, post: Post, url: str) -> str | None:
         cut = re.search("[?#]", target)

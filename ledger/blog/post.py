@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from ledger.blog import markdown, matter
 from ledger.blog.addresses import address
@@ -78,14 +79,12 @@ class Post:
 
     def as_json(self) -> str:
         """All but the body, which the ledger keeps beside it."""
-        return json.dumps(
-            [getattr(self, name) for name in _KEPT], ensure_ascii=False, separators=(",", ":")
-        )
+        return orjson.dumps([getattr(self, name) for name in _KEPT]).decode("utf-8")
 
     @classmethod
     def from_json(cls, text: str) -> Post:
         """The post that `as_json` wrote."""
-        return cls(*json.loads(text))
+        return cls(*orjson.loads(text))
 
 
 _KEPT = tuple(name for name in Post.__slots__ if name != "body")
@@ -110,14 +109,16 @@ class Reader:
         self.problems += flaws
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         notes: list[list[str]] = []
-        if found := _CONTROL.search(text):
+        # what can be printed has none, and that is told quickly
+        printable = text.replace("\n", "").isprintable()
+        if not printable and (found := _CONTROL.search(text)):
             line = text.count("\n", 0, found.start()) + 1
             notes.append(["control", f"{file.name} line {line}"])
             text = _CONTROL.sub("\ufffd", text)
         head = matter.split(text, file.name)
         self.problems += head.problems
         macros = self._macros(head)
-        if not macros and (foreign := _FOREIGN.search(head.body)):
+        if not macros and "{" in head.body and (foreign := _FOREIGN.search(head.body)):
             line = head.body_line + head.body.count("\n", 0, foreign.start())
             notes.append(["foreign", f"{file.name} line {line}"])
         return self._post(file, head, digest_bytes(data), stamp, notes)

@@ -78,15 +78,15 @@ BASE = """\
 </html>
 """
 META = """\
-<p class="meta"><time datetime="{{ post.date }}">{{ post.date[:10] }}</time>%s in {% for entry in post.categories %}<a href="{{ entry.url }}">{{ entry.name }}</a>{% endfor %}</p>
+<p class="meta"><time datetime="{{ post.date }}">{{ post.date[:10] }}</time>BY in {% for entry in post.categories %}<a href="{{ entry.url }}">{{ entry.name }}</a>{% endfor %}</p>
 """
 TAGS = """<p class="tags">{% for entry in post.tags %}<a href="{{ entry.url }}">#{{ entry.name }}</a> {% endfor %}</p>"""
 TEMPLATES = {
     "base.html": BASE,
     "card.html": '<article class="card"><h2><a href="{{ post.href }}">{{ post.title }}</a></h2>\n'
-    + META % "" + "<p>{{ post.summary }}</p>\n" + TAGS + "</article>\n",
+    + META.replace("BY", "") + "<p>{{ post.summary }}</p>\n" + TAGS + "</article>\n",
     "post.html": '{% extends "blog/base.html" %}{% block main %}<article class="post"><h1>{{ post.title }}</h1>\n'
-    + META % " by {% for entry in post.authors %}{{ entry.name }}{% endfor %}" + TAGS
+    + META.replace("BY", " by {% for entry in post.authors %}{{ entry.name }}{% endfor %}") + TAGS
     + '\n{{ content }}\n</article>\n<nav class="prevnext">{% if newer %}<a href="{{ newer.href }}">{{ newer.title }}</a>{% endif %}'
     ' {% if older %}<a href="{{ older.href }}">{{ older.title }}</a>{% endif %}</nav>{% endblock %}\n',
     "list.html": '{% extends "blog/base.html" %}{% block main %}<h1>{{ page.title or site.title }}</h1>\n{{ cards }}\n'

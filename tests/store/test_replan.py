@@ -74,7 +74,7 @@ class TestJobs:
 
         ledger.plan([new], max_attempts=9)
 
-        assert [(2, "f2", '{"n": 1}', 7, 3, 9)] == ledger.sql(
+        assert [(2, "f2", '{"n":1}', 7, 3, 9)] == ledger.sql(
             "SELECT phase, fingerprint, payload, priority, position, max_attempts FROM jobs"
         )
 
