@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol
@@ -167,6 +168,14 @@ def make_plan(project: Project, known: Known) -> Plan:
     Raises:
         BadInputError: with every problem of corpus and plan.
     """
+    gc.disable()  # a plan is a million objects that all stay, and that would be looked through again and again
+    try:
+        return _make_plan(project, known)
+    finally:
+        gc.enable()
+
+
+def _make_plan(project: Project, known: Known) -> Plan:
     kinds = kinds_of_site(project.settings.site.kind)
     phase_of = phases(kinds)
     plan = load_site(project.settings.site.kind).begin_plan(project, known)

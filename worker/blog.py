@@ -34,6 +34,10 @@ FEED_TYPES = {
 }
 
 
+# how many posts are read together
+BESIDE = 32
+
+
 class Shown:
     """A post as a template sees it, but for its content."""
 
@@ -119,10 +123,16 @@ class Blog:
         return self._terms[key]
 
     def load(self, positions: Iterable[int]) -> None:
-        """Have these posts ready, in one query for all that are not."""
-        missing = [position for position in positions if position not in self._posts]
-        if missing:
-            for placed in self._context.documents.heads(missing):
+        """Have these posts ready; with the ones beside them, since those will be asked for next."""
+        missing = {at // BESIDE for at in positions if at not in self._posts}
+        wanted = [
+            position
+            for block in sorted(missing)
+            for position in range(block * BESIDE, (block + 1) * BESIDE)
+            if position not in self._posts
+        ]
+        if wanted:
+            for placed in self._context.documents.heads(wanted):
                 self._posts[placed.position] = (placed, Post.from_json(placed.extra))
 
     def take(self, placed: Placed) -> None:
@@ -156,13 +166,17 @@ class Blog:
         """What all pages in a language say of the site."""
         return self._sites[language]
 
+    def _header(self, site: dict[str, Any]) -> Markup:
+        """The top of every page in a language; rendered once."""
+        return Markup(self._context.templates.render("blog/header.html", site=site))  # noqa: S704
+
     @cached_property
     def _sites(self) -> dict[str, dict[str, Any]]:
         menu = [
             {"name": name, "url": self.href(url) if url.startswith("/") else url}
             for name, url in self._context.settings.menu.items()
         ]
-        return {
+        sites = {
             code: {
                 **language,
                 "base": self.base,
@@ -176,6 +190,9 @@ class Blog:
             }
             for code, language in self.languages.items()
         }
+        for site in sites.values():
+            site["header"] = self._header(site)
+        return sites
 
     def frame(
         self, language: str, url: str, others: Mapping[str, str], **more: Any

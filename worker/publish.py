@@ -130,6 +130,13 @@ class Publisher:
         """Make the folder, once; refuse one that a link leads out of the allowed ones."""
         if folder in self._folders:
             return
+        parent = os.path.dirname(folder)  # noqa: PTH120
+        if parent not in self._folders or not _made_in(folder):
+            self._look_through(folder)
+        self._folders.add(folder)
+
+    def _look_through(self, folder: str) -> None:
+        """Follow every link on the way to a folder, and make it if it is where it should be."""
         real = os.path.realpath(folder)
         if not any(real == home or real.startswith(home + os.sep) for home in self._allowed):
             raise JobError(
@@ -138,7 +145,19 @@ class Publisher:
                 remedy="remove the link, or the `..` in the path, then `ledger retry --failed`",
             )
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-        self._folders.add(folder)
+
+
+def _made_in(folder: str) -> bool:
+    """Make a folder whose parent is known to be ours; false if something is there that may be a link.
+
+    What we make ourselves is none, so that nothing has to be followed: with a folder a page that
+    is most of what a file costs.
+    """
+    try:
+        os.mkdir(folder)  # noqa: PTH102
+    except FileExistsError:
+        return stat.S_ISDIR(os.lstat(folder).st_mode)
+    return True
 
 
 def _size(path: str) -> int | None:

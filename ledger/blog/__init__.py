@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ledger.store import Store
 
 PAGE_TEMPLATES = frozenset({
-    "blog/post.html", "blog/page.html", "blog/list.html", "blog/card.html", "blog/overview.html",
+    "blog/header.html", "blog/post.html", "blog/page.html", "blog/list.html", "blog/card.html", "blog/overview.html",
     "blog/404.html", "blog/redirect.html", "blog/search.html", "blog/atom.xml", "blog/rss.xml", "blog/sitemap.xml",
     "blog/sitemap_index.xml", "blog/robots.txt",
 })  # fmt: skip

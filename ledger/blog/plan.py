@@ -173,7 +173,14 @@ class BlogPlan(Plan):
             list(self.blog.feeds),
             self.blog.search,
         ]
-        style = [self.blog.typographer, self.blog.highlight, self.blog.raw_html, self.blog.per_page]
+        header = self.templates.digest("blog/header.html")
+        style = [
+            header,
+            self.blog.typographer,
+            self.blog.highlight,
+            self.blog.raw_html,
+            self.blog.per_page,
+        ]
         return {
             code: fingerprint(site, style, language.as_dict())
             for code, language in self.languages.items()

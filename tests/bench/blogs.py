@@ -64,12 +64,7 @@ BASE = """\
 <link rel="alternate" type="application/rss+xml" title="RSS" href="/rss.xml">
 </head>
 <body data-bench="page">
-<header><a class="brand" href="/">Bench Blog</a>
-<nav><ul>
-{% for entry in site.menu %}
-<li><a href="{{ entry.url }}">{{ entry.name }}</a></li>
-{% endfor %}
-</ul></nav></header>
+<header>{{ site.header }}</header>
 <main>
 {% block main %}{% endblock %}
 </main>
@@ -81,8 +76,16 @@ META = """\
 <p class="meta"><time datetime="{{ post.date }}">{{ post.date[:10] }}</time>BY in {% for entry in post.categories %}<a href="{{ entry.url }}">{{ entry.name }}</a>{% endfor %}</p>
 """
 TAGS = """<p class="tags">{% for entry in post.tags %}<a href="{{ entry.url }}">#{{ entry.name }}</a> {% endfor %}</p>"""
+HEADER = """\
+<a class="brand" href="/">Bench Blog</a>
+<nav><ul>
+{% for entry in site.menu %}
+<li><a href="{{ entry.url }}">{{ entry.name }}</a></li>
+{% endfor %}
+</ul></nav>"""
 TEMPLATES = {
     "base.html": BASE,
+    "header.html": HEADER,
     "card.html": '<article class="card"><h2><a href="{{ post.href }}">{{ post.title }}</a></h2>\n'
     + META.replace("BY", "") + "<p>{{ post.summary }}</p>\n" + TAGS + "</article>\n",
     "post.html": '{% extends "blog/base.html" %}{% block main %}<article class="post"><h1>{{ post.title }}</h1>\n'
