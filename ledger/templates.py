@@ -36,6 +36,7 @@ class Templates:
             bytecode_cache=_bytecode_cache(project.state),
         )
         self.environment.globals["site"] = self._site
+        self._loaded: dict[str, jinja2.Template] = {}
         self._one_digest = cache(self._closure_digest)
         self._digest = cache(
             lambda names: fingerprint([self._one_digest(name) for name in names], self._site)
@@ -43,7 +44,10 @@ class Templates:
 
     def render(self, name: str, **values: object) -> str:
         """The template `name`, rendered with `values`."""
-        return self.environment.get_template(name).render(**values)
+        template = self._loaded.get(name)
+        if template is None:
+            template = self._loaded[name] = self.environment.get_template(name)
+        return template.render(**values)
 
     def digest(self, *names: str) -> str:
         """Digest of what these templates look like: they, all they refer to, and `[site]`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ledger.digest import digest_bytes
@@ -45,6 +44,7 @@ class Publisher:
     def __init__(self, root: Path, allowed: Sequence[str], writer: int) -> None:
         self._root = os.path.realpath(root)
         self._allowed = [os.path.realpath(root / folder) for folder in allowed]
+        self._homes = tuple(f"{self._root}/{folder}/" for folder in allowed)
         self._writer = writer
         self._count = 0
         self._folders: set[str] = set()
@@ -58,7 +58,7 @@ class Publisher:
         Raises:
             JobError: the path leaves the allowed folders, or the disk refuses.
         """
-        path = os.path.join(self._root, *PurePosixPath(output.path).parts)  # noqa: PTH118
+        path = f"{self._root}/{output.path}"
         size = _size(path)
         if (
             known
@@ -130,8 +130,11 @@ class Publisher:
         """Make the folder, once; refuse one that a link leads out of the allowed ones."""
         if folder in self._folders:
             return
-        parent = os.path.dirname(folder)  # noqa: PTH120
-        if parent not in self._folders or not _made_in(folder):
+        parent, name = os.path.split(folder)
+        inside = folder.startswith(self._homes) and name not in ("", ".", "..")
+        if inside:
+            self._prepare(parent)
+        if not (inside and _made_in(folder)):
             self._look_through(folder)
         self._folders.add(folder)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -13,21 +12,17 @@ from ledger.blog.addresses import address, permalink
 from ledger.blog.files import MACROS, Asset, read_tree, walk
 from ledger.blog.languages import site_languages, spellings
 from ledger.blog.lists import make_lists
-from ledger.blog.post import Post, Reader
+from ledger.blog.reading import read_files
 from ledger.corpus.placed import Placed
 from ledger.digest import digest_bytes, fingerprint
 from ledger.failures import BadInputError, Problem
 from ledger.planner import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from ledger.blog.files import File
+    from ledger.blog.post import Post
     from ledger.planner import Known
     from ledger.project import Project
 
-# A file that was edited so lately may be edited again without its time of change telling.
-FRESH_NS = 2_000_000_000
 RANKED = 60
 
 
@@ -253,11 +248,7 @@ def read_posts(project: Project, known: Known) -> tuple[list[Post], list[Asset]]
         remedy = "point [corpus] path in ledger.toml at the folder of posts"
         raise BadInputError([Problem(settings.corpus.path, "is no folder", remedy)])
     tree = read_tree(project.corpus_path, names)
-    reader = Reader(settings, names)
-    before = {post.source: post for post in map(Post.from_json, known.extras())}
-    context = fingerprint(names, settings.blog.timezone, settings.blog.macros)
-    posts = list(_read_all(tree.files, reader, before, context))
-    problems = reader.problems + reader.undeclared()
+    posts, problems = read_files(tree.files, settings, names, known.extras())
     if not posts and not problems:
         problems.append(Problem(settings.corpus.path, "holds no posts", "put .md files there"))
     excluded = set(settings.corpus.exclude)
@@ -280,29 +271,3 @@ def _static(project: Project) -> list[Asset]:
     return [
         Asset(path, name, (facts.st_size, facts.st_mtime_ns)) for path, name, facts in walk(folder)
     ]
-
-
-def _read_all(
-    files: Sequence[File], reader: Reader, before: dict[str, Post], context: str
-) -> Iterator[Post]:
-    now = time.time_ns()
-    limit = reader.settings.corpus.max_document_bytes
-    for file in files:
-        size, changed = file.stamp
-        stamp = [size, changed, context] if now - changed > FRESH_NS else []
-        post = before.get(file.name)
-        if post and stamp and post.stamp == stamp:
-            yield post
-        elif size > limit:
-            what = f"has {size:,} bytes, more than the {limit:,} allowed"
-            remedy = f"set [corpus] max_document_bytes = {size}, or take the file away"
-            reader.problems.append(Problem(file.name, what, remedy))
-        else:
-            try:
-                with open(file.path, "rb", buffering=0) as opened:  # noqa: PTH123  10,000 of them
-                    data = opened.read()
-            except OSError as error:
-                what = f"cannot be read: {error.strerror}"
-                reader.problems.append(Problem(file.name, what, "make it readable"))
-                continue
-            yield reader.read(file, data, stamp)
