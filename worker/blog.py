@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from ledger.blog.addresses import address, file_of, href
+from ledger.blog.addresses import FEED_FILES, address, file_of, href
 from ledger.blog.files import MACROS
 from ledger.blog.languages import written
 from ledger.blog.lists import TERMS
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from worker.macros import Macros
 
 FEED_TYPES = {
-    "atom": ("atom.xml", "application/atom+xml", "Atom"),
-    "rss": ("rss.xml", "application/rss+xml", "RSS"),
-    "json": ("feed.json", "application/feed+json", "JSON Feed"),
+    "atom": ("application/atom+xml", "Atom"),
+    "rss": ("application/rss+xml", "RSS"),
+    "json": ("application/feed+json", "JSON Feed"),
 }
 
 
@@ -82,6 +82,7 @@ class Blog:
         facts = context.facts["blog"]
         self.languages: dict[str, dict[str, Any]] = facts["languages"]
         self.base: str = facts["base"]
+        self._menus: dict[str, list[tuple[str, str]]] = facts["menus"]
         self.settings = context.settings.blog
         self.root = context.settings.site.url.removesuffix("/").removesuffix(self.base)
         self._posts: dict[int, tuple[Placed, Post]] = {}
@@ -172,17 +173,16 @@ class Blog:
 
     @cached_property
     def _sites(self) -> dict[str, dict[str, Any]]:
-        menu = [
-            {"name": name, "url": self.href(url) if url.startswith("/") else url}
-            for name, url in self._context.settings.menu.items()
-        ]
         sites = {
             code: {
                 **language,
                 "base": self.base,
                 "url": self._context.settings.site.url,
                 "home": self.href(f"{language['prefix']}/"),
-                "menu": menu,
+                "menu": [
+                    {"name": name, "url": self.href(url) if url.startswith("/") else url}
+                    for name, url in self._menus.get(code, ())
+                ],
                 "search": self.href(f"{language['prefix']}/search/")
                 if self.settings.search
                 else "",
@@ -232,12 +232,12 @@ class Blog:
         title = self.languages[language]["title"]
         return [
             {
-                "type": mime,
-                "url": self.href(url + name),
-                "name": label,
-                "title": f"{title} ({label})",
+                "type": FEED_TYPES[feed][0],
+                "url": self.href(url + FEED_FILES[feed]),
+                "name": FEED_TYPES[feed][1],
+                "title": f"{title} ({FEED_TYPES[feed][1]})",
             }
-            for name, mime, label in (FEED_TYPES[feed] for feed in self.settings.feeds)
+            for feed in self.settings.feeds
         ]
 
     def rendered(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ledger.blog.post import Post
 
 MAX_BYTES = 120
+FEED_FILES = {"atom": "atom.xml", "rss": "rss.xml", "json": "feed.json"}
 # a post or tag of such a name would stand where a list has its other pages
 _RESERVED = frozenset(["index", "page"])
 _UNSAFE = re.compile(r"[^\w.-]+")

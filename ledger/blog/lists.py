@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # what a list is of, and where it and the overview of its sort are
 TERMS = {"tags": "tags", "categories": "categories", "authors": "authors"}
+OVERVIEWS = {**TERMS, "years": "archive"}
 PERIODS = {"years": 4, "months": 7, "days": 10}
 
 

@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from ledger.blog.addresses import address, permalink
+from ledger.blog.addresses import FEED_FILES, address, permalink
 from ledger.blog.files import MACROS, Asset, read_tree, walk
 from ledger.blog.languages import site_languages, spellings
-from ledger.blog.lists import make_lists
+from ledger.blog.lists import OVERVIEWS, make_lists
 from ledger.blog.reading import read_files
 from ledger.corpus.placed import Placed
 from ledger.digest import digest_bytes, fingerprint
@@ -109,13 +109,34 @@ class BlogPlan(Plan):
     @cached_property
     def targets(self) -> frozenset[str]:
         """Every URL that a link may name."""
+        assets = (f"/{asset.name}" for asset in self.assets)
+        searches = (f"{language.prefix}/search/" for language in self.languages.values())
+        overviews = {
+            f"{self.languages[item.language].prefix}/{OVERVIEWS[item.sort]}/"
+            for item in self.lists
+            if item.sort in OVERVIEWS
+        }
+        feeds = {f"{item.url}{FEED_FILES[feed]}" for item in self.lists for feed in self.blog.feeds}
+        lists = (item.url for item in self.lists)
         return frozenset(
-            [
-                *self.urls,
-                *(f"/{asset.name}" for asset in self.assets),
-                *(item.url for item in self.lists),
-            ]
-        )
+            [*self.urls, *assets, *lists, *overviews, *(feeds if self.settings.site.url else ()),
+             *(searches if self.blog.search else ())]
+        )  # fmt: skip
+
+    @cached_property
+    def menus(self) -> dict[str, list[tuple[str, str]]]:
+        """(name, URL) of the menu in each language: of its own pages, where it has them."""
+        own = self.languages[self.settings.site.language].words
+        known = {f"/{place}/": own[sort] for sort, place in OVERVIEWS.items()}
+        sorts = {f"/{place}/": sort for sort, place in OVERVIEWS.items()}
+        found: dict[str, list[tuple[str, str]]] = {}
+        for code, language in self.languages.items():
+            for name, url in self.settings.menu.items():
+                there = f"{language.prefix}{url}"
+                translated = language.words[sorts[url]] if known.get(url) == name else name
+                entry = (translated, there) if there in self.targets else (name, url)
+                found.setdefault(code, []).append(entry)
+        return found
 
     def resolve(self, position: int) -> dict[str, str]:
         """Where the links of a post lead; those that lead nowhere are left out."""
@@ -151,6 +172,7 @@ class BlogPlan(Plan):
         blog = {
             "languages": {code: language.as_dict() for code, language in self.languages.items()},
             "base": self.base,
+            "menus": self.menus,
         }
         return super().facts | {"blog": blog}
 
@@ -177,7 +199,7 @@ class BlogPlan(Plan):
             self.blog.per_page,
         ]
         return {
-            code: fingerprint(site, style, language.as_dict())
+            code: fingerprint(site, style, language.as_dict(), self.menus.get(code))
             for code, language in self.languages.items()
         }
 

@@ -76,6 +76,14 @@ def server(blog):
     server.end()
 
 
+def told(stream) -> str:
+    """What the next build has to say: nothing, or why it failed."""
+    while not (line := stream.readline()).startswith(b"data:"):
+        assert line, "the stream has ended"
+    said = line.removeprefix(b"data:").strip()
+    return json.loads(said) if said else ""
+
+
 def test_pages_as_a_web_server_shows_them(server):
     """Folders by their index, what is missing by 404.html, nothing that is hidden."""
     (server.blog.root / "site" / ".secret").write_text("x")
@@ -95,7 +103,7 @@ def test_an_edit_is_built_and_told(server):
     server.blog.post("2024-01-01-a", "Second.")
     server.blog.write("content/2024-01-01-a.md", "---\n---\nSecond.\n", at=int(time.time()))
 
-    assert stream.readline() == b"data: \n"
+    assert told(stream) == ""
     assert "Second." in server.get("/2024/01/01/a/")[1]
     assert (server.blog.root / "site" / "style.css").stat().st_mtime_ns == time_of
 
@@ -104,14 +112,13 @@ def test_what_is_wrong_is_told_until_it_is_mended(server):
     """In the terminal and on the page; the site stays as it was."""
     stream = server.listen()
     server.blog.write("content/b.md", "---\ntitle: [\n---\n")
-    while (line := stream.readline()) in (b"data: \n", b"\n"):
+    while not (error := told(stream)):
         pass
-
-    assert "b.md line" in json.loads(line.removeprefix(b"data: "))
+    assert "b.md line" in error
     assert "First." in server.get("/2024/01/01/a/")[1]
 
     server.blog.write("content/b.md", "---\ntitle: B\n---\n", at=1_700_000_009)
-    while stream.readline() != b"data: \n":
+    while told(stream):
         pass
     assert server.get("/b/")[0] == 200
 

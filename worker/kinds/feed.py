@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ledger.blog.addresses import file_of
+from ledger.blog.addresses import FEED_FILES, file_of
 from ledger.digest import fingerprint
 from ledger.jobs import Planned
 
@@ -22,7 +22,6 @@ needs = ()
 sites = ("blog",)
 effects = False
 VERSION = 1
-NAMES = {"atom": "atom.xml", "rss": "rss.xml", "json": "feed.json"}
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
@@ -52,7 +51,9 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         mark = fingerprint(
             VERSION, look, plan.language_mark(item.language), item.url, item.name, shown, links
         )
-        paths = tuple(f"{output}/{file_of(item.url + NAMES[feed])}" for feed in plan.blog.feeds)
+        paths = tuple(
+            f"{output}/{file_of(item.url + FEED_FILES[feed])}" for feed in plan.blog.feeds
+        )
         yield Planned(item.url, mark, paths, payload)
 
 
@@ -70,7 +71,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
         "url": blog.whole(url), "home": blog.whole(url), "updated": updated,
     }  # fmt: skip
     for sort in context.settings.blog.feeds:
-        place = url + NAMES[sort]
+        place = url + FEED_FILES[sort]
         here = feed | {"self": blog.whole(place)}
         if sort == "json":
             yield blog.file(place, job.fingerprint, partial(_json, here, blog.site(code), posts))

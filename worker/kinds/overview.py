@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.blog.addresses import file_of
-from ledger.blog.lists import TERMS
+from ledger.blog.lists import OVERVIEWS
 from ledger.digest import fingerprint
 from ledger.jobs import Planned
 
@@ -20,7 +20,6 @@ needs = ()
 sites = ("blog",)
 effects = False
 VERSION = 1
-PLACES = {**TERMS, "years": "archive"}
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
@@ -28,13 +27,13 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
     look = plan.templates.digest("blog/overview.html")
     entries: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
     for item in plan.lists:
-        if item.sort in PLACES:
+        if item.sort in OVERVIEWS:
             entry = (item.name, item.url, len(item.members))
             entries.setdefault((item.language, item.sort), []).append(entry)
     for (code, sort), listed in entries.items():
-        url = f"{plan.languages[code].prefix}/{PLACES[sort]}/"
+        url = f"{plan.languages[code].prefix}/{OVERVIEWS[sort]}/"
         others = {
-            other: f"{language.prefix}/{PLACES[sort]}/"
+            other: f"{language.prefix}/{OVERVIEWS[sort]}/"
             for other, language in plan.languages.items()
             if other != code and (other, sort) in entries
         }
