@@ -104,8 +104,8 @@ def _root(folder: Path) -> Path:
 def _preview(root: Path, files: dict[str, str | Path]) -> PlanReport:
     text = files.get(SETTINGS_FILE)
     project = parse_project(root, text) if isinstance(text, str) else load_project(root)
-    if starting.STARTER_CORPUS in files:
-        project = _with_corpus(project, str(files[starting.STARTER_CORPUS]))
+    if shipped := starting.shipped_corpus(files, project.settings.corpus.path):
+        project = _with_corpus(project, str(shipped))
     if not project.ledger_path.exists():
         plan = make_plan(project, NothingKnown())
         return _report(plan, Changes(added=len(plan.jobs)), tuple(files), dry_run=True)

@@ -134,6 +134,7 @@ class BlogSettings:
     macro_seconds: float = 5.0
     search: bool = False
     static: str = "static"
+    hash_assets: bool = False
 
 
 @dataclass(frozen=True)

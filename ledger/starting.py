@@ -105,6 +105,14 @@ def _new_blog(root: Path, source: Path | None, title: str) -> dict[str, str | Pa
     return {**blog.starter_files(), SETTINGS_FILE: text}
 
 
+def shipped_corpus(files: dict[str, str | Path], path: str) -> Path | None:
+    """Where the corpus of a new project is as long as nothing is written: with the program."""
+    for name, content in files.items():
+        if isinstance(content, Path) and (name == path or name.startswith(f"{path}/")):
+            return content.parents[name.count("/") - 1] if name != path else content
+    return None
+
+
 def create(root: Path, files: dict[str, str | Path]) -> None:
     """Write them; ledger.toml last, since it makes the folder a project."""
     root.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ class File:
 
     `language` is what the path says, or nothing. `neutral` is the path without it, by which
     the translations of a post find each other. `stem` is the name that its URL is made from.
-    `stamp` is the size and the time of the last change, in ns.
+    `intro` says that it is what stands above the list of its folder. `stamp` is the size and the time of the last change, in ns.
     """
 
     path: str
@@ -37,16 +37,21 @@ class File:
     folders: list[str]
     section: str
     draft: bool
+    intro: bool
     stamp: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file that is copied. `name` is its path below the folder it is copied from."""
+    """A file that is copied. `name` is its path below the folder it is copied from.
+
+    `beside` tells those that lie among the posts from those that are to keep their address.
+    """
 
     path: str
     name: str
     stamp: tuple[int, int]
+    beside: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +125,13 @@ def _file(path: str, name: str, stamp: tuple[int, int], languages: Mapping[str, 
     if stem and (known := languages.get(_tag(end))):
         language, last = known, stem
     neutral = "/".join([*folders, last])
+    intro = last == "_index" or (last == "index" and not folders)
     if last == "index" and folders:  # a folder that holds a post and its pictures
         *folders, last = folders
     section = next((part for part in folders if not _NO_SECTION.fullmatch(part)), "")
-    return File(path, name, language, neutral, last, folders, section, _DRAFTS in folders, stamp)
+    return File(
+        path, name, language, neutral, last, folders, section, _DRAFTS in folders, intro, stamp
+    )
 
 
 def _tag(text: str) -> str:

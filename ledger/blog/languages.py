@@ -10,6 +10,8 @@ from ledger.corpus.tables import parse_toml
 from ledger.resources import resource
 
 if TYPE_CHECKING:
+    from babel import Locale
+
     from ledger.project import Settings
 
 
@@ -50,19 +52,26 @@ def spellings(settings: Settings) -> dict[str, str]:
 
 def is_known(code: str) -> bool:
     """Whether there is such a language."""
-    from babel import Locale, UnknownLocaleError
+    from babel import UnknownLocaleError
 
     try:
-        Locale.parse(code.replace("-", "_"))
+        _locale(code)
     except (UnknownLocaleError, ValueError, TypeError):
         return False
     return True
 
 
-def _language(code: str, settings: Settings) -> Language:
+def _locale(code: str) -> Locale:
+    """What babel knows of a language, however its code is written: pt-br, zh_Hant_TW."""
     from babel import Locale
 
-    locale = Locale.parse(code.replace("-", "_"))
+    language, *more = code.replace("-", "_").split("_")
+    parts = [part.title() if len(part) == 4 else part.upper() for part in more]
+    return Locale.parse("_".join([language.lower(), *parts]))
+
+
+def _language(code: str, settings: Settings) -> Language:
+    locale = _locale(code)
     own = code == settings.site.language
     words = _shipped_words()
     names = locale.months["format"]["wide"]

@@ -32,7 +32,7 @@ _NO_PROSE = re.compile(
 )
 _ELSEWHERE = r"(?![A-Za-z][A-Za-z0-9+.-]*:|//|#)"
 # two patterns, of which each begins with something that is found fast
-_MAY_LINK = re.compile(r"\]\([ \t]*+<?" + _ELSEWHERE + r"([^)\s>]+)")
+_MAY_LINK = re.compile(r"\]\([ \t]*+<?" + _ELSEWHERE + r"([^)\s>]++)(?=>?\s*(?:\)|[\"'(]))")
 _MAY_DEFINE = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*+<?" + _ELSEWHERE + r"([^\s>]+)", re.MULTILINE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|$")
 _ANY_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -242,7 +242,13 @@ def local_links(text: str) -> list[str]:
         targets += _MAY_DEFINE.findall(text)
     if not targets:
         return []
-    if "`" in text or "    " in text or "~~~" in text or "\\" in text or "&" in "".join(targets):
+    if (
+        "`" in text
+        or "    " in text
+        or "~~~" in text
+        or "\\" in text
+        or set("&{") & set("".join(targets))
+    ):
         return _parsed_links(text)  # what looks like a link may stand in code
     return list(dict.fromkeys(targets))
 

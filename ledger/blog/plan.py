@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -45,6 +46,12 @@ class BlogPlan(Plan):
         super().__init__(project, [], known)
         self.documents = [self._placed(position) for position in range(len(posts))]
         self.lists = make_lists(self)
+        places = {item.url for item in self.lists}
+        self.intros = {
+            url: position
+            for position, (post, url) in enumerate(zip(posts, self.urls, strict=True))
+            if post.intro and url in places
+        }
 
     @property
     def embeds(self) -> bool:  # type: ignore[override]
@@ -59,6 +66,8 @@ class BlogPlan(Plan):
         if post.date:
             return prefix + permalink(self.blog.permalink, post)
         folders = [address(folder) for folder in post.folders if not folder.startswith("_")]
+        if post.intro:
+            return "/".join([prefix, *folders, ""])
         return f"{prefix}/{'/'.join([*folders, post.name])}/"
 
     def _placed(self, position: int) -> Placed:
@@ -104,12 +113,38 @@ class BlogPlan(Plan):
     def addresses(self) -> dict[str, str]:
         """What each file of the content is to the reader: the URL by its path below the content folder."""
         found = {post.source: url for post, url in zip(self.posts, self.urls, strict=True)}
-        return found | {asset.name: f"/{asset.name}" for asset in self.assets}
+        return found | self.asset_urls
+
+    @cached_property
+    def asset_urls(self) -> dict[str, str]:
+        """The URL of each file that is copied; with its digest in its name, where that is asked for."""
+        return {
+            asset.name: _hashed(asset.name, digest) if digest else f"/{asset.name}"
+            for asset in self.assets
+            for digest in [self.asset_digests.get(asset.name)]
+        }
+
+    @cached_property
+    def asset_digests(self) -> dict[str, str]:
+        """Of the files beside posts, if their names are to have them; what was not touched is not read."""
+        if not self.blog.hash_assets:
+            return {}
+        known = {
+            (key, *payload["stamp"]): payload["digest"]
+            for key, (payload, _) in self.existing("asset").items()
+            if payload.get("digest")
+        }
+        return {
+            asset.name: known.get((asset.name, *asset.stamp))
+            or digest_bytes(Path(asset.path).read_bytes())
+            for asset in self.assets
+            if asset.beside
+        }
 
     @cached_property
     def targets(self) -> frozenset[str]:
         """Every URL that a link may name."""
-        assets = (f"/{asset.name}" for asset in self.assets)
+        assets = self.asset_urls.values()
         searches = (f"{language.prefix}/search/" for language in self.languages.values())
         overviews = {
             f"{self.languages[item.language].prefix}/{OVERVIEWS[item.sort]}/"
@@ -249,6 +284,14 @@ class BlogPlan(Plan):
         return problems
 
 
+def _hashed(name: str, digest: str) -> str:
+    """`/img/p.3f2a1b9c04.png` of `img/p.png`: it may be kept by browsers for ever."""
+    folder, _, last = name.rpartition("/")
+    stem, dot, end = last.rpartition(".")
+    made = f"{stem}.{digest[:10]}.{end}" if dot and stem else f"{last}.{digest[:10]}"
+    return f"/{folder}/{made}" if folder else f"/{made}"
+
+
 def alias_url(alias: str) -> str:
     """The URL of an alias as front matter gives it; nothing if it is no path below the root."""
     parts = [part for part in alias.split("/") if part]
@@ -291,5 +334,6 @@ def _static(project: Project) -> list[Asset]:
     if not folder.is_dir():
         return []
     return [
-        Asset(path, name, (facts.st_size, facts.st_mtime_ns)) for path, name, facts in walk(folder)
+        Asset(path, name, (facts.st_size, facts.st_mtime_ns), beside=False)
+        for path, name, facts in walk(folder)
     ]

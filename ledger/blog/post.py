@@ -65,6 +65,7 @@ class Post:
     body_line: int
     macros: bool
     draft: bool
+    intro: bool
     instant: float
     mark: str
     text_digest: str
@@ -128,7 +129,7 @@ class Reader:
     ) -> Post:
         fields, body = head.fields, head.body
         name, named = _named(file.stem)
-        when = self._zoned(self._date("date", file, head) or named)
+        when = None if file.intro else self._zoned(self._date("date", file, head) or named)
         updated = self._zoned(self._date("updated", file, head))
         language = self._language(file, head)
         slug = address(_text(fields.get("slug")) or name)
@@ -156,6 +157,7 @@ class Reader:
             body_line=head.body_line,
             macros=self._macros(head),
             draft=_true(fields.get("draft")) or file.draft,
+            intro=file.intro,
             instant=when.timestamp() if when else 0.0,
             mark=fingerprint(digest, self.settings.blog.timezone, self.settings.blog.macros),
             text_digest=fingerprint("\n".join(part for part in (title, body) if part.strip())),

@@ -21,6 +21,7 @@ LOOKED_AT = 50
 _DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-.+\.md")
 _FENCES = ("---", "+++", "{", "Title:", "title:")
 _LANGUAGE = re.compile(r"^lang(?:uage)?[ \t]*[:=][ \t]*[\"']?([A-Za-z_-]+)", re.MULTILINE)
+_CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 _DATE = re.compile(r"^(?:publish)?date[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
 
 _SETTINGS = """\
@@ -95,8 +96,10 @@ def _says_date(path: str) -> bool:
 
 def settings_text(corpus: str, folder: Path | None, title: str) -> str:
     """The contents of a new ledger.toml; the languages are those that have a folder or files."""
-    found = _languages(folder) if folder else {"en": 1, "de": 1, "fr": 1}
-    own = "en" if "en" in found or not found else max(found, key=lambda code: (found[code], code))
+    found = _languages(folder) if folder else {"": 3, "de": 2, "fr": 1}
+    unmarked = found.pop("", 0)
+    # what is in no language's folder is in the site's own, and of that nobody knows
+    own = "en" if unmarked or "en" in found else max(found, key=lambda code: (found[code], code))
     others = sorted(code for code in found if code != own)
     return _SETTINGS.format(
         title=_quoted(title), language=_quoted(own), path=_quoted(corpus),
@@ -107,7 +110,7 @@ def settings_text(corpus: str, folder: Path | None, title: str) -> str:
 
 
 def _languages(folder: Path) -> dict[str, int]:
-    """The codes of languages that folders or names of files have, and how many files."""
+    """How many files are marked by folder, name or front matter as in a language; by its code, or ""."""
     from ledger.blog.languages import is_known
 
     counted: dict[str, int] = {}
@@ -115,10 +118,11 @@ def _languages(folder: Path) -> dict[str, int]:
         first, _, rest = os.path.relpath(path, folder).replace(os.sep, "/").partition("/")
         stem = (rest or first).removesuffix(".md")
         end = stem.rpartition("/")[2].rpartition(".")
-        for code in {first if rest else "", end[2] if end[0] else "", _said_language(path)}:
-            if re.fullmatch(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?", code):
-                counted[code] = counted.get(code, 0) + 1
-    return {code: count for code, count in counted.items() if is_known(code)}
+        marks = {first if rest else "", end[2] if end[0] else "", _said_language(path)}
+        codes = {code for code in marks if _CODE.fullmatch(code) and is_known(code)}
+        for code in codes or {""}:
+            counted[code] = counted.get(code, 0) + 1
+    return counted or {"": 0}
 
 
 def starter_files() -> dict[str, Path]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import html5lib
@@ -198,9 +200,6 @@ def _touched(blog, name, body, fields):
 
 def test_kills_do_not_show(full):
     """A coordinator that is killed in the middle leaves nothing that the next run does not mend."""
-    import subprocess
-    import sys
-
     clean = full.build(2)
     for path in ("site", ".ledger"):
         (full.root / path).rename(full.root / f"{path}.old")
@@ -338,3 +337,89 @@ def test_what_a_post_says_is_never_executed(blog):
         if not name.endswith(".json"):  # there it is text of which nobody makes HTML
             assert b"<script>alert" not in data, name
     assert "{{ 7*7 }}" in blog.page("/2024/01/01/a/")
+
+
+def test_what_stands_above_a_list(blog):
+    """`_index.md` of a folder, and `index.md` at the top; both are no pages of their own."""
+    blog.post("_index", "Hello, [about](about.md).", title="Home of all")
+    blog.post("travel/_index", "Where I was.", title="Journeys")
+    blog.post("lonely/_index", "No post is here.", title="Alone")
+    blog.post("travel/2024-01-01-a", "Far.")
+    blog.post("about", "Me.")
+    blog.settings("per_page = 1\n")
+    blog.post("travel/2024-01-02-b", "Farther.")
+    files = blog.build()
+
+    assert 'Hello, <a href="/about/">' in blog.page("/")
+    assert "Hello" not in blog.page("/page/2/")
+    assert "<h1>Journeys</h1>" in blog.page("/travel/")
+    assert "Where I was." in blog.page("/travel/")
+    assert "No post is here." in blog.page("/lonely/")
+    assert not any("_index" in name for name in files)
+
+
+def test_names_with_digests(blog):
+    """On request; a picture that changes gets another address, and posts name that."""
+    blog.settings("hash_assets = true\n")
+    blog.write("content/img/p.png", b"one")
+    blog.write("static/favicon.ico", b"icon")
+    blog.post("2024-01-01-a", "![p](img/p.png)")
+    first = {name for name in blog.build() if name.startswith(("img", "fav"))}
+    (picture,) = (name for name in first if name.startswith("img"))
+    assert f'src="/{picture}"' in blog.page("/2024/01/01/a/")
+    assert "favicon.ico" in first
+
+    blog.write("content/img/p.png", b"two", at=1_700_000_009)
+    second = {name for name in blog.build() if name.startswith("img")}
+    assert second != {picture}
+    assert f'src="/{second.pop()}"' in blog.page("/2024/01/01/a/")
+
+
+class TestBeginning:
+    """`ledger init` where there is no project yet."""
+
+    def ledger(self, folder, *arguments):
+        """Run the command there."""
+        command = [sys.executable, "-m", "ledger", *arguments]
+        return subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=100
+        )
+
+    def test_a_starter_in_three_languages(self, tmp_path):
+        """Nothing wrong with it, nothing to note, and `--dry-run` says the same and writes nothing."""
+        tried = self.ledger(tmp_path, "init", "--kind", "blog", "--dry-run")
+        assert (tried.returncode, list(tmp_path.iterdir())) == (0, [])
+        assert "6 documents" in tried.stdout
+
+        made = self.ledger(tmp_path, "init", "--kind", "blog")
+        assert "6 documents" in made.stdout
+        assert "note" not in made.stdout
+        assert self.ledger(tmp_path, "spawn", "2").returncode == 0
+        for name in ("index.html", "de/index.html", "fr/index.html", "atom.xml", "humans.txt"):
+            assert (tmp_path / "site" / name).is_file()
+
+    @pytest.mark.parametrize("folder", ["content", "_posts", "."])
+    def test_a_tree_of_posts_is_known(self, tmp_path, folder):
+        """Where Hugo and Jekyll have them, and where one is named; with its languages."""
+        posts = tmp_path / "old" / folder
+        for name in ("2024-01-01-a.md", "pt-br/2024-01-01-a.md", "b.ja.md"):
+            (posts / name).parent.mkdir(parents=True, exist_ok=True)
+            (posts / name).write_text("---\ntitle: T\ndate: 2024-01-01\n---\nText")
+        source = [str(posts)] if folder == "." else []
+        where = tmp_path if folder == "." else tmp_path / "old"
+        done = self.ledger(where, "init", *source)
+
+        assert done.returncode == 0, done.stderr
+        settings = (where / "ledger.toml").read_text()
+        assert 'kind = "blog"' in settings
+        assert '"ja"' in settings
+        assert "pt-br" in settings
+
+    def test_a_folder_of_notes_is_none(self, tmp_path):
+        """Texts without dates are a corpus, as ever."""
+        (tmp_path / "notes").mkdir()
+        for number in range(3):
+            (tmp_path / "notes" / f"{number}.md").write_text(f"A text about the sea, {number}.")
+
+        assert self.ledger(tmp_path, "init", "notes").returncode == 0
+        assert 'kind = "poems"' in (tmp_path / "ledger.toml").read_text()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html5lib
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ledger.blog.markdown import Style, local_links, plain, render, summary
 
@@ -96,6 +98,8 @@ def test_local_links():
     text = "[a](b.md) [a](b.md) [c](https://x.y) [d](#e) [f](mailto:g@h) ![i](/j.png)\n\n`[k](l.md)`\n\n    [m](n.md)\n"
 
     assert local_links(text) == ["b.md", "/j.png"]
+    assert local_links("[a]({{ x }}) [b](c d) [e]({%link f.md %})") == []
+    assert local_links('[a](b.md "t") [c](<d.md>)\n\n[e]: f.md') == ["b.md", "d.md", "f.md"]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +129,16 @@ def test_typographic_quotes_are_a_setting():
     """Off by default."""
     assert html('"a"') == "<p>&quot;a&quot;</p>\n" or '"a"' in html('"a"')
     assert "“a”" in html('"a"', typographer=True)
+
+
+MARKS = st.sampled_from(
+    [*list("<>&\"'`*_[](){}#|~!\\/=:;-+.0 \n\tax"), "<script>", "javascript:", "](", "```\n"]
+)
+
+
+@given(st.lists(MARKS, max_size=60).map("".join), st.sampled_from(["safe", "escape"]))
+def test_any_text_makes_a_page(text, raw):
+    """Nothing is raised, and nothing can be executed."""
+    test_nothing_can_be_executed(text, raw)
+    summary(text, 50)
+    local_links(text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ledger.digest import fingerprint
 from ledger.failures import JobError
@@ -25,9 +25,15 @@ VERSION = 1
 def plan(plan: BlogPlan) -> Iterator[Planned]:
     """A job for every file."""
     for asset in plan.assets:
-        payload = {"from": _relative(Path(asset.path), plan.project.root)}
+        url = plan.asset_urls[asset.name]
+        payload: dict[str, Any] = {
+            "from": _relative(Path(asset.path), plan.project.root),
+            "url": url,
+        }
+        if digest := plan.asset_digests.get(asset.name):
+            payload |= {"digest": digest, "stamp": asset.stamp}
         mark = fingerprint(VERSION, asset.stamp, payload)
-        yield Planned(asset.name, mark, (f"{plan.settings.site.output}/{asset.name}",), payload)
+        yield Planned(asset.name, mark, (f"{plan.settings.site.output}{url}",), payload)
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -48,4 +54,4 @@ def run(job: Job, context: Context) -> Iterable[Output]:
                 remedy="put it back, or run `ledger init` to plan without it",
             ) from error
 
-    yield Output(context.site_path(job.key), job.fingerprint, body)
+    yield Output(context.site_path(job.payload["url"][1:]), job.fingerprint, body)

@@ -37,15 +37,18 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             if code != item.language and (url := places.get((code, item.sort, _own(plan, item))))
         }
         pages = page_count(len(item.members), size)
+        intro = plan.intros.get(item.url)
+        above = [] if intro is None else [intro, plan.resolve(intro)]
+        shown = [plan.text_mark(plan.posts[intro]), above] if intro is not None else []
         mark = fingerprint(
-            VERSION, look, plan.language_mark(item.language), size, item.name, pages, others
+            VERSION, look, plan.language_mark(item.language), size, item.name, pages, others, shown
         )
         for first in range(1, pages + 1, BLOCK):
             last = min(first + BLOCK - 1, pages)
             members = item.members[(first - 1) * size : last * size]
             payload = {
                 "sort": item.sort, "name": item.name, "language": item.language, "url": item.url,
-                "members": members, "first": first, "pages": pages, "others": others, "mark": mark,
+                "members": members, "first": first, "pages": pages, "others": others, "mark": mark, "intro": above,
             }  # fmt: skip
             paths = tuple(
                 f"{output}/{file_of(numbered(item.url, number))}"
@@ -70,7 +73,12 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     payload, size = job.payload, context.settings.blog.per_page
     members, code, url = payload["members"], payload["language"], payload["url"]
     blog.load(members)
-    title = _title(payload, blog.site(code))
+    title, intro = _title(payload, blog.site(code)), ""
+    if payload["intro"]:
+        at, links = payload["intro"]
+        blog.load([at])
+        title = blog.shown(at).title if payload["sort"] != "index" else ""
+        intro = blog.markup(blog.rendered(blog.contents([at])[at], links).html)
     feeds = url if _has_feed(payload["sort"], context) else None
     for number in range(payload["first"], payload["first"] + page_count(len(members), size)):
         start = (number - payload["first"]) * size
@@ -79,7 +87,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
         here = numbered(url, number)
         yield blog.page(
             here, "blog/list.html", fingerprint(payload["mark"], number, cards), code,
-            page=blog.frame(code, here, others, title=title, feeds=feeds), cards=blog.markup(cards),
+            page=blog.frame(code, here, others, title=title, feeds=feeds), cards=blog.markup(cards), intro=intro if number == 1 else "",
             number=number, pages=payload["pages"],
             newer=blog.href(numbered(url, number - 1)) if number > 1 else None,
             older=blog.href(numbered(url, number + 1)) if number < payload["pages"] else None,

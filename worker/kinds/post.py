@@ -37,7 +37,10 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
     }
     newer, older = _neighbours(plan)
     cards = plan.cards
+    above_lists = set(plan.intros.values())
     for position, post in enumerate(plan.posts):
+        if position in above_lists:
+            continue
         template = plan.template(post)
         group = plan.translations[post.translation]
         others = {code: plan.urls[other] for code, other in group.items() if code != post.language}

@@ -51,6 +51,8 @@ def _entries(plan: BlogPlan) -> Iterator[tuple[str, str | None, dict[str, str]]]
     """(URL, day of the last change, the same in all its languages) of every page."""
     tags = {code: language.tag for code, language in plan.languages.items()}
     for position, post in enumerate(plan.posts):
+        if plan.urls[position] in plan.intros:
+            continue
         group = plan.translations[post.translation]
         others = {tags[code]: plan.urls[other] for code, other in group.items()}
         changed = (post.updated or post.date or "")[:10] or None
