@@ -64,7 +64,8 @@ class Plan:
     ledger has, by key. `artefacts[kind]` is the fingerprint under which a kind that is needed by
     others stores what it makes. `job_bytes[kind]` is how many bytes a job of the kind will about
     write, for those that write much: `spawn` looks first whether the disk has room. `notes` are
-    told to whoever plans. `embeds` is false if nothing of the site needs vectors.
+    told to whoever plans. `sources` are the stamps of all files, taken before the first was read:
+    what is edited meanwhile is noticed by the next plan. `embeds` is false if nothing of the site needs vectors.
     """
 
     embeds = True
@@ -80,6 +81,7 @@ class Plan:
         self.jobs: list[PlannedJob] = []
         self.notes: list[Problem] = []
         self.words: list[Word] = []
+        self.sources: Stamps = {}
 
     @cached_property
     def corpus_digest(self) -> str:
@@ -114,7 +116,7 @@ class Plan:
             "job_bytes": self.job_bytes,
             "kinds": kind_modules(self.settings.site.kind),
             "settings": self.project.settings_text,
-            "sources": source_stamps(self.project),
+            "sources": self.sources,
         }
 
 
@@ -155,30 +157,31 @@ def stamp(path: Path, root: Path) -> Stamp:
     return name, facts.st_size, facts.st_mtime_ns
 
 
-def is_planned(project: Project, facts: dict[str, Any]) -> bool:
+def is_planned(project: Project, facts: dict[str, Any], sources: Stamps) -> bool:
     """Whether the plan that wrote `facts` was made from just what is there now."""
-    return facts.get("settings") == project.settings_text and facts.get("sources") == source_stamps(
-        project
-    )
+    return facts.get("settings") == project.settings_text and facts.get("sources") == sources
 
 
-def make_plan(project: Project, known: Known) -> Plan:
+def make_plan(project: Project, known: Known, sources: Stamps | None = None) -> Plan:
     """Read what the site is made of and let every kind of it plan its jobs.
+
+    `sources` are the stamps of its files, if they were taken already.
 
     Raises:
         BadInputError: with every problem of corpus and plan.
     """
     gc.disable()  # a plan is a million objects that all stay, and that would be looked through again and again
     try:
-        return _make_plan(project, known)
+        return _make_plan(project, known, sources or source_stamps(project))
     finally:
         gc.enable()
 
 
-def _make_plan(project: Project, known: Known) -> Plan:
+def _make_plan(project: Project, known: Known, sources: Stamps) -> Plan:
     kinds = kinds_of_site(project.settings.site.kind)
     phase_of = phases(kinds)
     plan = load_site(project.settings.site.kind).begin_plan(project, known)
+    plan.sources = sources
     for name, kind in kinds.items():
         for planned in kind.plan(plan):
             plan.jobs.append(PlannedJob(name, phase_of[name], planned))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ledger import starting, tidy
 from ledger.catalogue import Changes, PlannedBefore, preview, read_facts, read_notes, replan
 from ledger.db import migrate
-from ledger.planner import NothingKnown, is_planned, make_plan, snapshot
+from ledger.planner import NothingKnown, is_planned, make_plan, snapshot, source_stamps
 from ledger.project import SETTINGS_FILE, Project, find_root, load_project, parse_project
 from ledger.store import Store
 from ledger.supervisor import adopt, sole_coordinator
@@ -84,9 +84,10 @@ def plan_project(
         with Store(project.ledger_path) as store:
             adopt(project, store)
             facts = read_facts(store)
-            if is_planned(project, facts):
+            sources = source_stamps(project)
+            if is_planned(project, facts, sources):
                 return _unchanged(project, facts, store.counts(), read_notes(store))
-            plan = make_plan(project, PlannedBefore(store))
+            plan = make_plan(project, PlannedBefore(store), sources)
             # every output folder there ever was: what is left in an older one is ours to delete
             plan.facts["homes"] = sorted({*facts.get("homes", ()), project.settings.site.output})
             changes = replan(store, **snapshot(plan))

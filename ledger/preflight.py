@@ -81,10 +81,11 @@ def _check_room(project: Project, store: Store, job_bytes: dict[str, int]) -> li
 
 def _check_embedder(project: Project, store: Store) -> list[Problem]:
     """Ask the embedder only if something has to be embedded."""
-    from ledger.vectors.embedders import make_embedder
+    if not any(count.kind == "embed" and count.pending for count in store.counts()):
+        return []
+    from ledger.vectors.embedders import make_embedder  # and with it NumPy
 
-    waiting = any(count.kind == "embed" and count.pending for count in store.counts())
-    return make_embedder(project.root, project.settings.embedding).check() if waiting else []
+    return make_embedder(project.root, project.settings.embedding).check()
 
 
 def _edited_since(project: Project, planned: Stamps) -> list[str]:

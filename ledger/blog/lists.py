@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,17 +42,18 @@ def make_lists(plan: BlogPlan) -> list[List]:
         if "index" in wanted:
             lists.append(List("index", "", code, f"{language.prefix}/", members))
         groups: dict[tuple[str, str], list[int]] = {}
-        names: dict[tuple[str, str], Counter[str]] = {}
+        names: dict[tuple[str, str], dict[str, int]] = {}
         for position in members:
             for sort, where, name in _shelves(plan.posts[position], wanted):
                 group = groups.setdefault((sort, where), [])
                 if not group or group[-1] != position:
                     group.append(position)
-                names.setdefault((sort, where), Counter())[name] += 1
+                counted = names.setdefault((sort, where), {})
+                counted[name] = counted.get(name, 0) + 1
         for (sort, where), group in sorted(groups.items()):
             # the spelling that most posts use, and of those used alike the first in order
-            counted = names[sort, where]
-            name = min(counted, key=lambda spelled: (-counted[spelled], spelled))
+            spellings = names[sort, where]
+            name = min(spellings, key=lambda spelled: (-spellings[spelled], spelled))
             lists.append(List(sort, name, code, f"{language.prefix}/{where}/", group))
     return lists
 
