@@ -134,12 +134,18 @@ class Blog:
         ]
         if wanted:
             for placed in self._context.documents.heads(wanted):
-                self._posts[placed.position] = (placed, Post.from_json(placed.extra))
+                self.take(placed)
 
     def take(self, placed: Placed) -> None:
         """Have a post ready that was read already."""
         if placed.position not in self._posts:
-            self._posts[placed.position] = (placed, Post.from_json(placed.extra))
+            post = Post.from_json(placed.extra)
+            if post is None:
+                raise JobError(
+                    f"{placed.source} was planned by another version of the program",
+                    remedy="run `ledger init` to plan again",
+                )
+            self._posts[placed.position] = (placed, post)
 
     def shown(self, position: int) -> Shown:
         """A post as templates see it."""

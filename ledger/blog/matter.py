@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from ledger.corpus.notes import FRONT_MATTER, MAX_FRONT_MATTER, OPENING, line_in
 from ledger.corpus.tables import parse_toml
 from ledger.failures import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# The C library behind yaml runs out of stack, and kills the process, some 20,000 levels deep.
-MAX_CHARACTERS = 10_000
 MAX_VALUES = 2_000
 
 # Our name of a field, and all that other generators call it; the first that is there counts.
@@ -42,8 +41,6 @@ NAMES = {
 }
 _FIELD = {theirs: ours for ours, names in NAMES.items() for theirs in names}
 _RANK = {theirs: rank for names in NAMES.values() for rank, theirs in enumerate(names)}
-_FENCED = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_OPENING = re.compile(r"(---|\+\+\+)[ \t]*(?:\n|\Z)")
 _PELICAN = re.compile(
     r"[A-Za-z][A-Za-z_]*:[^\n]*\n(?:(?:[A-Za-z][A-Za-z_]*:| {4,})[^\n]*\n)*(?:[ \t]*\n|\Z)"
 )
@@ -85,10 +82,10 @@ class Matter:
 def split(text: str, where: str) -> Matter:
     """Take the front matter off a text. What is wrong with it is in `problems`."""
     matter = Matter(body=text)
-    if fenced := _FENCED.match(text):
+    if fenced := FRONT_MATTER.match(text):
         inner, end = fenced[2], fenced.end()
         read = _yaml if fenced[1] == "---" else _toml
-    elif _OPENING.match(text):
+    elif OPENING.match(text):
         what = "the front matter that its first line opens is never closed"
         matter.problems.append(Problem(f"{where} line 1", what, _REMEDY))
         return matter
@@ -100,8 +97,8 @@ def split(text: str, where: str) -> Matter:
         return matter
     matter.body = text[end:]
     matter.body_line = text.count("\n", 0, end) + 1
-    if len(inner) > MAX_CHARACTERS:
-        what = f"front matter has {len(inner):,} characters, more than {MAX_CHARACTERS:,}"
+    if len(inner) > MAX_FRONT_MATTER:
+        what = f"front matter has {len(inner):,} characters, more than {MAX_FRONT_MATTER:,}"
         remedy = "keep only what is about the post there"
         matter.problems.append(Problem(f"{where} line 1", what, remedy))
         return matter
@@ -213,9 +210,9 @@ def _toml(text: str, where: str) -> list[Pair] | Problem:
     try:
         table = parse_toml("\n" + text)  # the fence is a line of the file, too
     except ValueError as error:
-        found = re.search(r"at line ([0-9]+)", str(error))
-        line = found[1] if found else "1"
-        return Problem(f"{where} line {line}", f"front matter is not TOML: {error}", _REMEDY)
+        return Problem(
+            f"{where} line {line_in(error)}", f"front matter is not TOML: {error}", _REMEDY
+        )
     lines: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), 2):
         lines.setdefault(line.partition("=")[0].strip().strip("\"'"), number)

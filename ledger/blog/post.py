@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ledger.project import Settings
 
 SUMMARY_CHARACTERS = 200
-MAX_SLUG_BYTES = 200
+# to be raised when a file is read in another way: what the ledger knows is then read again
+VERSION = 1
 
 _DATED = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:-(.+))?")
 # what neither HTML nor XML may hold; a line feed and a tab are neither
@@ -80,15 +81,18 @@ class Post:
 
     def as_json(self) -> str:
         """All but the body, which the ledger keeps beside it."""
-        return orjson.dumps([getattr(self, name) for name in _KEPT]).decode("utf-8")
+        kept = [getattr(self, name) for name in _KEPT]
+        return orjson.dumps([FORMAT, *kept]).decode("utf-8")
 
     @classmethod
-    def from_json(cls, text: str) -> Post:
-        """The post that `as_json` wrote."""
-        return cls(*orjson.loads(text))
+    def from_json(cls, text: str) -> Post | None:
+        """The post that `as_json` wrote; None if it was another program that wrote it."""
+        mark, *kept = orjson.loads(text)
+        return cls(*kept) if mark == FORMAT else None
 
 
 _KEPT = tuple(name for name in Post.__slots__ if name != "body")
+FORMAT = fingerprint(VERSION, _KEPT)
 
 
 class Reader:
@@ -159,7 +163,9 @@ class Reader:
             draft=_true(fields.get("draft")) or file.draft,
             intro=file.intro,
             instant=when.timestamp() if when else 0.0,
-            mark=fingerprint(digest, self.settings.blog.timezone, self.settings.blog.macros),
+            mark=fingerprint(
+                digest, FORMAT, self.settings.blog.timezone, self.settings.blog.macros
+            ),
             text_digest=fingerprint("\n".join(part for part in (title, body) if part.strip())),
             stamp=stamp,
             notes=notes,

@@ -26,7 +26,7 @@ def read_files(
 
     `known` are posts as the ledger keeps them: a file that was not touched since is not read.
     """
-    before = {post.source: post for post in map(Post.from_json, known)}
+    before = {post.source: post for post in map(Post.from_json, known) if post}
     context = fingerprint(dict(languages), settings.blog.timezone, settings.blog.macros)
     now = time.time_ns()
     found: dict[str, Post] = {}

@@ -29,8 +29,8 @@ MAX_FRONT_MATTER = 10_000
 # What a file may have beyond its content, for front matter and blank lines, to be read at all.
 ROOM = 1_000_000
 
-_FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_OPENING = re.compile(r"(---|\+\+\+)[ \t]*(?:\n|\Z)")
+FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+OPENING = re.compile(r"(---|\+\+\+)[ \t]*(?:\n|\Z)")
 _DATED_NAME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:-.+)?")
 _REMEDY = "write it as `title: …` lines between two --- lines, or begin the file with an empty line"
 
@@ -79,7 +79,7 @@ def _read_note(path: Path, folder: Path, settings: CorpusSettings) -> Record:
         return Record(name, f"{raw['category']}/{raw['id']}", problems=(data,))
     decoded, problems = decode_lines(data, name, most=1)
     text = unix_newlines(decoded)
-    front = _FRONT_MATTER.match(text)
+    front = FRONT_MATTER.match(text)
     fields, flaws = _fields(front, text, name)
     body = text[front.end() :] if front else text
     raw = _from_path(relative) | fields | {"content": body.strip("\n")}
@@ -143,7 +143,7 @@ def _fields(
     """The front matter's fields that a document has and that are not empty, and its problems."""
     if front is None:
         what = "the front matter that its first line opens is never closed"
-        return {}, [Problem(f"{name} line 1", what, _REMEDY)] if _OPENING.match(text) else []
+        return {}, [Problem(f"{name} line 1", what, _REMEDY)] if OPENING.match(text) else []
     if len(front[2]) > MAX_FRONT_MATTER:
         what = f"front matter has {len(front[2]):,} characters, more than {MAX_FRONT_MATTER:,}"
         return {}, [Problem(f"{name} line 1", what, "keep only what is about the note there")]
@@ -159,11 +159,11 @@ def _toml(text: str, name: str) -> dict[str, object] | Problem:
         return parse_toml("\n" + text)  # the fence is a line of the file, too
     except ValueError as error:
         return Problem(
-            f"{name} line {_line_in(error)}", f"front matter is not TOML: {error}", _REMEDY
+            f"{name} line {line_in(error)}", f"front matter is not TOML: {error}", _REMEDY
         )
 
 
-def _line_in(error: Exception) -> int:
+def line_in(error: Exception) -> int:
     """The line that a TOML error names only in its message."""
     found = re.search(r"at line ([0-9]+)", str(error))
     return int(found[1]) if found else 1

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.machine import machine, versions
-from bench.memory import Peak, _look
+from bench.memory import Peak, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -200,7 +200,7 @@ def measured(commands: Sequence[Sequence[str]], target: Path) -> Took:
     for command in commands:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         over = threading.Event()
-        watcher = threading.Thread(target=_look, args=(process.pid, peak, over, 0.5))
+        watcher = threading.Thread(target=look, args=(process.pid, peak, over, 0.5))
         watcher.start()
         _, errors = process.communicate()
         over.set()

@@ -27,7 +27,7 @@ def watch(process: subprocess.Popen[str], interval: float) -> Peak:
     """Look at a process tree until its root has ended; raises if that failed."""
     peak = Peak()
     over = threading.Event()
-    watcher = threading.Thread(target=_look, args=(process.pid, peak, over, interval))
+    watcher = threading.Thread(target=look, args=(process.pid, peak, over, interval))
     watcher.start()
     try:
         errors = end(process, PATIENCE)
@@ -39,7 +39,8 @@ def watch(process: subprocess.Popen[str], interval: float) -> Peak:
     return peak
 
 
-def _look(root: int, peak: Peak, over: threading.Event, interval: float) -> None:
+def look(root: int, peak: Peak, over: threading.Event, interval: float) -> None:
+    """Note the most that a process tree needs, every `interval` seconds until `over` is set."""
     while not over.wait(interval):
         tree = _descendants(root)
         usages = {pid: _usage(pid) for pid in (root, *tree)}

@@ -44,7 +44,6 @@ def address(tmp_path_factory):
     """Where a blog with a search is served."""
     blog = fill(Blog(tmp_path_factory.mktemp("walked")))
     blog.settings('per_page = 3\nsearch = true\n[menu]\nArchive = "/archive/"\n')
-    blog.write("templates/blog/none.html", "")
     blog.build(2)
     handler = partial(Quiet, directory=str(blog.root / "site"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

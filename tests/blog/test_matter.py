@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.blog.matter import MAX_CHARACTERS, split
+from ledger.blog.matter import split
+from ledger.corpus.notes import MAX_FRONT_MATTER
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_what_nobody_knows_is_kept():
         ("+++\na = \n+++\n", "x.md line 2", "is not TOML"),
         ("---\ntitle: T\n", "x.md line 1", "never closed"),
         ("---\n- a\n---\n", "x.md line 2", "no"),
-        (f"---\na: {'x' * MAX_CHARACTERS}\n---\n", "x.md line 1", "characters, more than"),
+        (f"---\na: {'x' * MAX_FRONT_MATTER}\n---\n", "x.md line 1", "characters, more than"),
         ('{\n"a": }\n}\nHi', "x.md line 1", "is not JSON"),
     ],
 )

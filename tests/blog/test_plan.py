@@ -6,6 +6,7 @@ import pytest
 
 from ledger.failures import BadInputError
 from ledger.project import load_project
+from ledger.store import Store
 
 
 def urls(plan) -> dict[str, str]:
@@ -195,11 +196,21 @@ def test_what_is_unchanged_is_not_read_again(blog):
 
     assert before.documents == 2
     assert blog.init().changes.changed > 0
-    from ledger.store import Store
-
     with Store(load_project(blog.root).ledger_path, read_only=True) as store:
         contents = [row["content"] for row in store.rows("documents_between", first=0, last=9)]
     assert contents == ["\nOne.\n", "\nThree.\n"]
+
+
+def test_what_another_program_noted_is_read_again(blog):
+    """A post that was kept in another form is no post that is known."""
+    blog.post("2024-01-01-a", "One.")
+    blog.init()
+    with Store(load_project(blog.root).ledger_path) as store, store.immediate():
+        store.connection.execute("""UPDATE documents SET extra = '["old", 1]', digest = 'old'""")
+    blog.post("2024-01-02-b", "Two.")
+
+    assert blog.init().documents == 2
+    assert "One." in blog.build()["2024/01/01/a/index.html"].decode()
 
 
 def test_settings_are_judged(blog):
