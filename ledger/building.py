@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ledger.bulk import queues, ready
+from ledger.bulk.recipes import RECIPES
+from ledger.bulk.spending import budget_report
 from ledger.failures import Exit, LedgerError
 from ledger.kinds import kinds_of_site, with_needs
 from ledger.preflight import check_before_spawn
 from ledger.progress import make_view
+from ledger.restraint import Restraint
 from ledger.sites import load_site
 from ledger.store import Store
 from ledger.supervisor import Orders, Supervisor, adopt, requeue_lost_outputs, sole_coordinator
@@ -22,45 +27,82 @@ if TYPE_CHECKING:
     from ledger.project import Project
 
 NICENESS = 10
+SHOWN_FAILURES = 50
 
 
-def build(
-    project: Project,
-    *,
-    workers: int | None,
-    keep_going: bool,
-    only: tuple[str, ...],
-    limit: int | None,
-    cool_down: float,
-    nice: bool,
-    dry_run: bool,
-    quiet: bool,
-    as_json: bool,
-) -> Exit:
+@dataclass(frozen=True, slots=True)
+class BuildOrders:
+    """What `ledger spawn` was asked for; the names are those of its options."""
+
+    workers: int | None = None
+    keep_going: bool = False
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    cool_down: float = 0.0
+    nice: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    limits: dict[str, Any] = field(default_factory=dict)
+    restraint: Restraint = field(default_factory=Restraint)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What `--only` names, with what that needs: kinds and the phases of queues; None: all."""
+
+    kinds: set[str] | None = None
+    queues: frozenset[int] | None = None
+
+
+def build(project: Project, orders: BuildOrders, *, as_json: bool = False) -> Exit:
     """Build what is planned; returns the exit code."""
-    orders = Orders(
-        workers or os.cpu_count() or 1, keep_going, only, limit, cool_down, NICENESS if nice else 0
-    )
-    kinds = _chosen_kinds(project, only)
-    if dry_run:
-        return _preview(project, kinds, limit, as_json=as_json)
+    _plan_bulk(project)
+    if orders.dry_run:
+        with Store(project.ledger_path, read_only=True) as store:
+            return _preview(
+                store, _choose(project, store, orders.only), orders.limit, as_json=as_json
+            )
     with sole_coordinator(project), Store(project.ledger_path) as store:
         adopt(project, store)
         remove_leftovers(project, store)
+        chosen = _choose(project, store, orders.only)
+        names = [
+            queue["name"] for queue in queues.all_queues(store) if queue["name"] in orders.only
+        ]
+        ready.set_spawn_limits(store, names, orders.limits)
+        ready.refresh_prices(project, store)
         warnings = _put_back_damaged(project, store)
-        store.select(kinds=kinds, documents=limit)
-        warnings += check_before_spawn(project, store)
+        store.select(kinds=chosen.kinds, queues=chosen.queues or (), documents=orders.limit)
+        warnings += check_before_spawn(project, store, chosen.queues)
         for warning in warnings:
             click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
-        view = make_view(quiet=quiet, as_json=as_json)
-        supervisor = Supervisor(project, store, orders, view)
-        try:
-            code = supervisor.supervise()
-        finally:
-            view.close(supervisor)
-        if code == Exit.DONE and not only and limit is None:
-            _finish(project, store, quiet=quiet)
-        _report(store, code, as_json=as_json)
+        return _supervise(project, store, orders, chosen, as_json=as_json)
+
+
+def _plan_bulk(project: Project) -> None:
+    """A project that has nothing but queues needs no planning by hand."""
+    if project.settings.site.kind == "bulk":
+        from ledger.planning import plan_project
+
+        plan_project(project.root, None, dry_run=False)
+
+
+def _supervise(
+    project: Project, store: Store, orders: BuildOrders, chosen: Chosen, *, as_json: bool
+) -> Exit:
+    view = make_view(quiet=orders.quiet, as_json=as_json)
+    run = Orders(
+        orders.workers or os.cpu_count() or 1, orders.keep_going, orders.cool_down,
+        NICENESS if orders.nice else 0, chosen.queues, orders.restraint,
+    )  # fmt: skip
+    supervisor = Supervisor(project, store, run, view)
+    try:
+        code = supervisor.supervise()
+    finally:
+        view.close(supervisor)
+    if code == Exit.DONE and not orders.only and orders.limit is None:
+        _finish(project, store, quiet=orders.quiet)
+    _report(store, code, chosen, as_json=as_json)
     return code
 
 
@@ -95,42 +137,62 @@ def _put_back_damaged(project: Project, store: Store) -> list[str]:
     return said
 
 
-def _chosen_kinds(project: Project, only: tuple[str, ...]) -> set[str] | None:
+def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
+    """What `--only` means: names of queues or of kinds, and all that these need.
+
+    Raises:
+        LedgerError: there is nothing of that name.
+    """
     if not only:
-        return None
+        return Chosen()
     kinds = kinds_of_site(project.settings.site.kind)
-    unknown = sorted(set(only) - set(kinds))
+    names = [queue["name"] for queue in queues.all_queues(store)]
+    planned = [name for name in kinds if name not in RECIPES]
+    unknown = sorted(set(only) - set(planned) - set(names))
     if unknown:
+        there = ", ".join([*names, *planned]) or "nothing yet"
         raise LedgerError(
-            f"no job kind is called {', '.join(unknown)}", remedy=f"use one of: {', '.join(kinds)}"
+            f"no queue or job kind is called {', '.join(unknown)}", remedy=f"use one of: {there}"
         )
-    return with_needs(only, kinds)
+    of_site = with_needs([name for name in only if name in planned], kinds)
+    return Chosen(of_site, frozenset(queues.with_those_before(store, set(only) & set(names))))
 
 
-def _report(store: Store, code: Exit, *, as_json: bool) -> None:
+def _report(store: Store, code: Exit, chosen: Chosen, *, as_json: bool) -> None:
     failures = store.failures()
+    spent = ready.limited_by_budget(store, _phases(store, chosen))
     if as_json:
-        click.echo(
-            json.dumps({"exit": int(code), "failures": [item.as_dict() for item in failures]})
-        )
+        said = {"exit": int(code), "failures": [item.as_dict() for item in failures]}
+        click.echo(json.dumps({**said, "exhausted": [queue["name"] for queue in spent]}))
         return
-    for failure in failures:
+    for failure in failures[:SHOWN_FAILURES]:
         click.echo(f"\n{click.style(str(failure), fg='red')}", err=True)
+    if len(failures) > SHOWN_FAILURES:
+        more = len(failures) - SHOWN_FAILURES
+        click.echo(f"\n… and {more:,} more: ledger status --json", err=True)
     if failures:
         click.echo(
             f"\n{len(failures):,} jobs failed; after the cure: ledger retry --failed && ledger spawn",
             err=True,
         )
+    for queue in spent:
+        click.echo(f"\n{budget_report(queue)}", err=True)
 
 
-def _preview(project: Project, kinds: set[str] | None, limit: int | None, *, as_json: bool) -> Exit:
-    """What would be built, by kind; nothing is written."""
-    with Store(project.ledger_path, read_only=True) as store:
-        rows = [
-            (count.kind, count.pending + count.held + count.running)
-            for count in store.counts()
-            if kinds is None or count.kind in kinds
-        ]
+def _phases(store: Store, chosen: Chosen) -> set[int]:
+    every = {queue["phase"] for queue in queues.all_queues(store)}
+    return every if chosen.queues is None else every & chosen.queues
+
+
+def _preview(store: Store, chosen: Chosen, limit: int | None, *, as_json: bool) -> Exit:
+    """What would be built, by kind or queue; nothing is written."""
+    rows = [
+        (count.name, count.pending + count.held + count.running)
+        for count in store.counts()
+        if chosen.kinds is None
+        or count.kind in chosen.kinds
+        or count.phase in (chosen.queues or ())
+    ]
     if as_json:
         click.echo(json.dumps({"would_build": dict(rows), "limit": limit}))
     else:
@@ -139,7 +201,18 @@ def _preview(project: Project, kinds: set[str] | None, limit: int | None, *, as_
     return Exit.DONE
 
 
-def put_back(project: Project, *, failed_only: bool, kind: str | None, key: str | None) -> int:
+def put_back(
+    project: Project,
+    *,
+    failed_only: bool,
+    kind: str | None,
+    key: str | None,
+    only: str | None = None,
+    uncertain: bool = False,
+) -> int:
     """Put jobs back to pending; returns how many."""
     with Store(project.ledger_path) as store:
-        return store.retry(failed_only=failed_only, kind=kind, key=key)
+        phase = queues.chosen(store, [only])[0]["phase"] if only else None
+        return store.retry(
+            failed_only=failed_only, kind=kind, key=key, phase=phase, uncertain=uncertain
+        )

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger import __version__
+from ledger.bulk.cli import COMMANDS, as_json, in_project, limit_options, take_limits
 from ledger.failures import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ledger.project import Project
 
 
@@ -57,20 +56,6 @@ class Commands(click.Group):
         return ctx.exit(int(refusal.exit_code))
 
 
-def in_project(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add -C DIR."""
-    option = click.option(
-        "-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR",
-        help="Work on the project in DIR (default: here or the nearest folder above).",
-    )  # fmt: skip
-    return option(command)
-
-
-def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --json."""
-    return click.option("--json", "json_", is_flag=True, help="Print JSON for scripts.")(command)
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="ledger")
 @click.pass_context
@@ -81,6 +66,8 @@ def main(ctx: click.Context) -> None:
     ledger init && ledger spawn 12     plan, then build with 12 worker processes
     ledger status                      what is done, running, failed and why
     ledger retry --failed              put the failed ones back
+    ledger add --name NAME -- COMMAND {} ::: VALUE…
+                                       queue any other work; spawn does it
 
     Exit codes: 0 all done, 1 jobs failed, 2 usage or configuration, 3 work left that others
     hold, 4 budget exhausted, 130 interrupted.
@@ -123,7 +110,10 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
 @in_project
 @click.option("--keep-going", is_flag=True, help="Build everything else before failing.")
 @click.option(
-    "--only", multiple=True, metavar="KIND", help="Only this kind and what it needs; repeatable."
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="Only this queue or kind of page, and what it needs; repeatable.",
 )
 @click.option(
     "--limit",
@@ -139,10 +129,20 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
     help="Rest between batches.",
 )
 @click.option("--nice", is_flag=True, help="Give way to everything else on this machine.")
+@limit_options
+@click.option(
+    "--load", type=click.FloatRange(min=0), metavar="N", help="Begin nothing above this load."
+)
+@click.option("--memfree", metavar="BYTES", help="Begin nothing with less memory free, as 500M.")
+@click.option("--temp", type=float, metavar="°C", help="Begin nothing while the machine is hotter.")
+@click.option("--detach", is_flag=True, help="Go on in the background; `ledger attach` watches.")
 @click.option("--dry-run", is_flag=True, help="Say what would be built, and build nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @as_json
-def spawn(workers: int | None, folder: Path, json_: bool, **orders: Any) -> None:
+def spawn(
+    folder: Path, *, json_: bool, load: float | None, memfree: str | None, temp: float | None,
+    detach: bool, **orders: Any,
+) -> None:  # fmt: skip
     """Build what is planned with WORKERS worker processes (default: one per core).
 
     Ctrl+C finishes the pages in hand; a second Ctrl+C stops at once. Nothing is lost either
@@ -152,10 +152,21 @@ def spawn(workers: int | None, folder: Path, json_: bool, **orders: Any) -> None
     ledger spawn 12
     ledger spawn --only similar --limit 20       a quick look at the first 20
     ledger spawn 2 --nice --cool-down 1          for a machine that runs hot
+    ledger spawn 20 --only facts --budget 25.00 --rate 300/min
     """
-    from ledger.building import build
+    from ledger.building import BuildOrders, build
+    from ledger.restraint import Restraint
 
-    sys.exit(build(_project(folder), workers=workers, as_json=json_, **orders))
+    limits = take_limits(orders)
+    restraint = Restraint(load, _bytes(memfree), temp)
+    project = _project(folder)
+    if detach:
+        from ledger.bulk.control import detach as spawn_elsewhere
+
+        sys.exit(spawn_elsewhere(project, sys.argv[1:]))
+    sys.exit(
+        build(project, BuildOrders(limits=limits, restraint=restraint, **orders), as_json=json_)
+    )
 
 
 @main.command()
@@ -199,12 +210,17 @@ def status(folder: Path, watch: bool, json_: bool) -> None:
 @in_project
 @click.option("--failed", is_flag=True, help="Put back the jobs that failed.")
 @click.option("--all", "all_", is_flag=True, help="Put back done ones too (with --kind or --key).")
+@click.option("--only", metavar="NAME", help="Only jobs of this queue.")
 @click.option("--kind", metavar="KIND", help="Only jobs of this kind.")
 @click.option("--key", metavar="KEY", help="Only the job with this key.")
+@click.option(
+    "--uncertain", is_flag=True, help="Put back held jobs that may have had their effect."
+)
 @as_json
 def retry(
-    *, folder: Path, failed: bool, all_: bool, kind: str | None, key: str | None, json_: bool
-) -> None:
+    *, folder: Path, failed: bool, all_: bool, kind: str | None, key: str | None,
+    only: str | None, uncertain: bool, json_: bool,
+) -> None:  # fmt: skip
     """Put jobs back to pending, with all their attempts; `ledger spawn` then builds them.
 
     \b
@@ -215,11 +231,13 @@ def retry(
     """
     from ledger.building import put_back
 
-    if not (failed or kind or key):
-        raise click.UsageError("say which: --failed, --kind KIND or --key KEY")
-    if all_ and not (kind or key):
-        raise click.UsageError("--all goes with --kind KIND or --key KEY")
-    count = put_back(_project(folder), failed_only=not all_, kind=kind, key=key)
+    if not (failed or kind or key or only or uncertain):
+        raise click.UsageError("say which: --failed, --only NAME, --kind KIND or --key KEY")
+    if all_ and not (kind or key or only):
+        raise click.UsageError("--all goes with --only NAME, --kind KIND or --key KEY")
+    count = put_back(
+        _project(folder), failed_only=not all_, kind=kind, key=key, only=only, uncertain=uncertain
+    )
     click.echo(json.dumps({"retried": count}) if json_ else f"{count:,} jobs are pending again")
 
 
@@ -258,6 +276,18 @@ def verify(folder: Path, json_: bool) -> None:
     from ledger.verify import verify as compare
 
     sys.exit(compare(_project(folder), as_json=json_))
+
+
+def _bytes(text: str | None) -> int | None:
+    if text is None:
+        return None
+    from ledger.bulk.amounts import parse_count
+
+    return parse_count(text)
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 def _project(folder: Path) -> Project:

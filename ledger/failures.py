@@ -107,6 +107,10 @@ class TransientJobError(JobError):
         self.after = after
 
 
+class UncertainJobError(TransientJobError):
+    """Nobody knows whether a job had its effect: a connection broke while it waited for the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why one attempt at a job ended without a result: the four-part report."""

@@ -44,6 +44,7 @@ class Job(NamedTuple):
     payload: dict[str, Any]
     attempt: int
     max_attempts: int
+    phase: int = 0
 
     @property
     def name(self) -> str:
@@ -63,6 +64,15 @@ class Output:
     body: Callable[[], Iterable[Chunk]]
 
 
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that a job's own process has made: where it goes, from which inputs, where it is now."""
+
+    path: str
+    inputs: str
+    made: str
+
+
 class Published(NamedTuple):
     """What is known of an output: None where it was never made."""
 
@@ -72,11 +82,36 @@ class Published(NamedTuple):
     inputs: str | None
 
 
+class Spent(NamedTuple):
+    """What a try at a job of a queue took."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    calls: int = 0
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What is known of one try at a job of a queue; its kind writes it while the job runs.
+
+    `spent` is None when nobody knows, and then counts as all that was reserved. `uncertain` is
+    true when nobody knows either whether the effect took place. `rest` is how many seconds the
+    other side wants the whole queue to leave it alone (None: it did not say so).
+    """
+
+    started_at: float
+    spent: Spent | None = field(default_factory=Spent)
+    uncertain: bool = False
+    rest: float | None = None
+    result: Any = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
 class Settlement(NamedTuple):
     """How one claimed job ended.
 
     `state` is `done`, `failed`, or `pending` for a job that is to be tried again not before
-    `not_before` (on the clock of leases).
+    `not_before` (on the clock of leases). `receipt` is for jobs of queues.
     """
 
     job: int
@@ -85,11 +120,13 @@ class Settlement(NamedTuple):
     outputs: tuple[Published, ...] = ()
     reason: Reason | None = None
     not_before: float = 0.0
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A batch of jobs held under one lease."""
+    """A batch of jobs held under one lease, to be begun at `start` (on the clock of leases)."""
 
     token: int
     jobs: tuple[Job, ...]
+    start: float = 0.0

@@ -68,6 +68,16 @@ def load_kind(name: str) -> Kind:
         ) from None
 
 
+def module_of(name: str) -> str:
+    """The module of the kind of that name.
+
+    Raises:
+        LedgerError: it is not installed.
+    """
+    load_kind(name)
+    return _entry_points()[name].module
+
+
 def kinds_of_site(site: str) -> dict[str, Kind]:
     """The kinds that work for that kind of site, prerequisites first."""
     loaded = {name: load_kind(name) for name in sorted(_entry_points())}

@@ -6,6 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from ledger.bulk import ready
 from ledger.catalogue import read_facts
 from ledger.failures import BadInputError, Problem
 from ledger.planner import source_stamps
@@ -14,13 +15,19 @@ from ledger.sites import load_site
 from ledger.templates import Templates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ledger.planner import Stamps
     from ledger.project import Project
     from ledger.store import Store
 
 
-def check_before_spawn(project: Project, store: Store) -> list[str]:
+def check_before_spawn(
+    project: Project, store: Store, queues: Iterable[int] | None = None
+) -> list[str]:
     """Refuse what cannot work; returns warnings about what was edited after it was planned.
+
+    `queues` are the phases of those that the run is about; None: all.
 
     Raises:
         BadInputError: with every problem.
@@ -34,6 +41,7 @@ def check_before_spawn(project: Project, store: Store) -> list[str]:
         *site.obstacles(project),
         *_check_room(project, store, facts.get("job_bytes", {})),
         *_check_embedder(project, store),
+        *ready.obstacles(project, store, queues),
     ]
     if problems:
         raise BadInputError(problems)

@@ -19,6 +19,7 @@ SETTINGS_FILE = "ledger.toml"
 STATE_FOLDER = ".ledger"
 MAX_SETTINGS_BYTES = 300_000
 MAX_FOLDER_BYTES = 255
+MAX_PRICE = 1_000_000
 
 SHOWN_CHARACTERS = 60
 MAX_GUESSES = 100
@@ -146,6 +147,18 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True)
+class LlmSettings:
+    """`[llm]`: the server for queues of kind llm, and where its key is."""
+
+    url: str = "https://api.openai.com/v1"
+    model: str = ""
+    api_key_env: str = "OPENAI_API_KEY"
+    api_key_file: str = ""
+    max_tokens: int = 1024
+    timeout: float = 120.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of `ledger.toml`."""
 
@@ -156,6 +169,8 @@ class Settings:
     words: WordSettings = field(default_factory=WordSettings)
     workers: WorkerSettings = field(default_factory=WorkerSettings)
     blog: BlogSettings = field(default_factory=BlogSettings)
+    llm: LlmSettings = field(default_factory=LlmSettings)
+    prices: dict[str, dict[str, float]] = field(default_factory=dict)
     menu: dict[str, str] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     themes: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_THEMES))
@@ -303,7 +318,8 @@ def _fits(value: Any, hint: Any) -> bool:
     if get_origin(hint) is tuple:
         return isinstance(value, list) and all(isinstance(item, str) for item in value)
     if get_origin(hint) is dict:
-        return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+        inner = get_args(hint)[1]
+        return isinstance(value, dict) and all(_fits(item, inner) for item in value.values())
     kinds = get_args(hint) or (hint,)
     if isinstance(value, bool):
         return bool in kinds
@@ -314,6 +330,8 @@ def _describe(hint: Any) -> str:
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     if get_origin(hint) is tuple:
         return "a list of texts"
+    if get_origin(hint) is dict and get_args(hint)[1] is not str:
+        return "a table of prices, such as some-model = { input = 0.15, output = 0.60 }"
     if get_origin(hint) is dict:
         return 'a table of texts, such as love = "love heart"'
     return " or ".join(names[kind] for kind in get_args(hint) or (hint,))
@@ -374,6 +392,7 @@ def _check_values(settings: Settings, root: Path) -> list[Problem]:
     if not _LANGUAGE.fullmatch(settings.site.language):
         wanted = 'a language tag, such as "en" or "pt-BR"'
         problems.append(_wrong("site.language", settings.site.language, wanted))
+    problems += _check_llm(settings)
     if not settings.themes:
         problems.append(_wrong("themes", {}, "at least one theme"))
     problems += _check_output(settings.site.output, root)
@@ -386,6 +405,23 @@ def _check_blog(settings: Settings) -> list[Problem]:
     from ledger.blog.checks import flaws
 
     return [_wrong(name, value, wanted) for name, value, wanted in flaws(settings)]
+
+
+def _check_llm(settings: Settings) -> list[Problem]:
+    """The rules of `[llm]` and `[prices]`."""
+    problems = []
+    if settings.llm.max_tokens < 1:
+        problems.append(_wrong("llm.max_tokens", settings.llm.max_tokens, "1 or more"))
+    if settings.llm.timeout <= 0:
+        problems.append(_wrong("llm.timeout", settings.llm.timeout, "more than 0"))
+    for model, prices in settings.prices.items():
+        for name, price in prices.items():
+            where = f"prices.{model}.{name}"
+            if name not in ("input", "output"):
+                problems.append(_unknown(where, name, ["input", "output"], guess=True))
+            elif not 0 <= price <= MAX_PRICE:
+                problems.append(_wrong(where, price, f"between 0 and {MAX_PRICE:,}"))
+    return problems
 
 
 def _check_output(output: str, root: Path) -> list[Problem]:

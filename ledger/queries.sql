@@ -3,11 +3,85 @@
 -- ---------------------------------------------------------------- the lease protocol
 
 -- name: frontier
--- The lowest phase with open jobs, the lowest with failed ones, and whether the run is ending.
+-- The site's lowest phase with open jobs, its lowest with failed ones, and whether the run is
+-- ending, or told to wait.
 SELECT
-    (SELECT min(phase) FROM counters WHERE class = 'open' AND n > 0) AS open_phase,
-    (SELECT min(phase) FROM counters WHERE class = 'failed' AND n > 0) AS failed_phase,
-    coalesce((SELECT stopping OR ended_at IS NOT NULL FROM runs WHERE id = :run), 1) AS stopping;
+    (SELECT min(phase) FROM counters WHERE phase < 1000 AND class = 'open' AND n > 0) AS open_phase,
+    (SELECT min(phase) FROM counters WHERE phase < 1000 AND class = 'failed' AND n > 0)
+        AS failed_phase,
+    coalesce((SELECT stopping OR ended_at IS NOT NULL FROM runs WHERE id = :run), 1) AS stopping,
+    (SELECT hold FROM runs WHERE id = :run) AS hold,
+    EXISTS (SELECT 1 FROM facts WHERE name = 'paused') AS paused,
+    EXISTS (SELECT 1 FROM queues) AS queues;
+
+-- name: open_queues
+-- The queues with something left, those with the most urgent jobs first. `waits` counts what is
+-- left to do in the queues that come before one, `blocked` what will not be done there by itself.
+SELECT queues.*,
+       (SELECT priority FROM jobs WHERE state = 'pending' AND jobs.phase = queues.phase
+        ORDER BY priority DESC LIMIT 1) AS urgency,
+       (SELECT coalesce(sum(n), 0) FROM counters WHERE class = 'open' AND phase IN
+            (SELECT phase FROM queues AS first WHERE name IN
+                (SELECT value FROM json_each(queues.after)))) AS waits,
+       (SELECT coalesce(sum(n), 0) FROM counters WHERE class IN ('failed', 'held') AND phase IN
+            (SELECT phase FROM queues AS first WHERE name IN
+                (SELECT value FROM json_each(queues.after)))) AS blocked
+FROM queues
+WHERE EXISTS (SELECT 1 FROM counters WHERE counters.phase = queues.phase AND class = 'open' AND n > 0)
+ORDER BY urgency DESC, phase;
+
+-- name: queue_in_hand
+-- How many jobs of a queue are under a lease, and the most that they may take.
+SELECT count(*) AS jobs, coalesce(sum(tokens_in), 0) AS tokens_in,
+       coalesce(sum(tokens_out), 0) AS tokens_out
+FROM jobs WHERE lease IS NOT NULL AND phase = :phase;
+
+-- name: take_slot
+UPDATE queues SET due = :due WHERE phase = :phase;
+
+-- name: exhaust
+UPDATE queues SET exhausted = 1 WHERE phase = :phase;
+
+-- name: queue
+SELECT * FROM queues WHERE phase = :phase;
+
+-- name: spend
+UPDATE queues SET money_spent = money_spent + :money, tokens_spent = tokens_spent + :tokens
+WHERE phase = :phase;
+
+-- name: set_pace
+UPDATE queues SET pace = :pace, slowed_at = :slowed_at, due = :due, resume_at = :resume_at
+WHERE phase = :phase;
+
+-- name: note_pace
+INSERT INTO paces (queue, at, per_second, why) VALUES (:phase, :at, :per_second, :why);
+
+-- name: record_attempt
+INSERT INTO attempts (job, run, worker, attempt, started_at, seconds, outcome,
+                      tokens_in, tokens_out, money, facts)
+SELECT id, :run, :worker, attempts, :started_at, :seconds, :outcome,
+       :tokens_in, :tokens_out, :money, :facts FROM jobs WHERE id = :job;
+
+-- name: record_result
+INSERT INTO results (job, value) VALUES (:job, :value)
+ON CONFLICT (job) DO UPDATE SET value = excluded.value;
+
+-- name: job_limits
+SELECT phase, lease, tokens_in, tokens_out FROM jobs WHERE id = :job;
+
+-- name: mark_uncertain
+UPDATE jobs SET uncertain = uncertain + 1 WHERE id = :job;
+
+-- name: hold_uncertain
+-- The policy `hold`: what may have been done is not done again unless somebody says so.
+UPDATE jobs SET state = 'failed', lease = NULL, attempts = min(attempts + :charge, max_attempts),
+    settled_at = :at
+WHERE id = :job AND lease = :token
+RETURNING state;
+
+-- name: queue_jobs_under
+SELECT id FROM jobs WHERE lease = :token AND phase >= 1000;
+
 
 -- name: open_lease
 INSERT INTO leases (worker, expires) VALUES (:worker, :expires) RETURNING token;
@@ -15,7 +89,8 @@ INSERT INTO leases (worker, expires) VALUES (:worker, :expires) RETURNING token;
 -- name: claimable
 -- Reading what to take and then taking it, in one transaction, is quicker than
 -- UPDATE … RETURNING, which sets up tables of its own for every call.
-SELECT id, kind, key, fingerprint, payload, attempts, max_attempts FROM jobs
+SELECT id, kind, key, fingerprint, payload, attempts, max_attempts, phase, tokens_in, tokens_out
+FROM jobs
 WHERE state = 'pending' AND phase = :phase AND not_before <= :now
 ORDER BY priority DESC, id
 LIMIT :limit;
@@ -70,6 +145,9 @@ WHERE path = :path AND job = :job;
 -- name: record_failure
 INSERT INTO failures (job, run, worker, attempt, at, what, context, remedy)
 SELECT id, :run, :worker, attempts, :at, :what, :context, :remedy FROM jobs WHERE id = :job;
+
+-- name: hold_run
+UPDATE runs SET hold = :why WHERE id = :run;
 
 -- name: stop_run
 UPDATE runs SET stopping = 1 WHERE id = :run;
@@ -134,10 +212,12 @@ UPDATE jobs SET state = 'pending' WHERE state = 'held';
 
 -- name: hold_other_kinds
 UPDATE jobs SET state = 'held'
-WHERE state = 'pending' AND kind NOT IN (SELECT value FROM json_each(:kinds));
+WHERE state = 'pending'
+  AND CASE WHEN phase < 1000 THEN kind NOT IN (SELECT value FROM json_each(:kinds))
+           ELSE phase NOT IN (SELECT value FROM json_each(:phases)) END;
 
 -- name: hold_later_documents
-UPDATE jobs SET state = 'held' WHERE state = 'pending' AND position >= :limit;
+UPDATE jobs SET state = 'held' WHERE state = 'pending' AND phase < 1000 AND position >= :limit;
 
 -- name: restart_clocks
 UPDATE jobs SET not_before = 0 WHERE not_before > 0;
@@ -146,6 +226,9 @@ UPDATE jobs SET not_before = 0 WHERE not_before > 0;
 UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
 WHERE state = 'failed'
   AND (:kind IS NULL OR kind = :kind)
+  AND (:phase IS NULL OR phase = :phase)
+  -- what may have had its effect is done again only when somebody says just that
+  AND :uncertain = (uncertain > 0 AND phase IN (SELECT phase FROM queues WHERE policy = 'hold'))
   AND (:key IS NULL OR key = :key OR kind || '/' || key = :key)
 RETURNING id;
 
@@ -153,6 +236,7 @@ RETURNING id;
 UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
 WHERE state IN ('failed', 'done')
   AND (:kind IS NULL OR kind = :kind)
+  AND (:phase IS NULL OR phase = :phase)
   AND (:key IS NULL OR key = :key OR kind || '/' || key = :key)
 RETURNING id;
 
@@ -192,10 +276,12 @@ WHERE job IN (SELECT id FROM jobs WHERE kind IN (SELECT value FROM json_each(:ki
 -- ---------------------------------------------------------------- reports
 
 -- name: counts
-SELECT phase, kind, class, n FROM counters WHERE n > 0 ORDER BY phase, kind, class;
+SELECT phase, kind, class, n,
+       coalesce((SELECT name FROM queues WHERE queues.phase = counters.phase), '') AS queue
+FROM counters WHERE n > 0 ORDER BY phase, kind, class;
 
 -- name: running_counts
-SELECT kind, count(*) AS n FROM jobs WHERE lease IS NOT NULL GROUP BY kind;
+SELECT phase, kind, count(*) AS n FROM jobs WHERE lease IS NOT NULL GROUP BY phase, kind;
 
 -- name: failures
 SELECT jobs.kind, jobs.key, failures.attempt, jobs.max_attempts, failures.worker,
@@ -278,7 +364,9 @@ INSERT INTO facts (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: planned_jobs
-SELECT id, kind, key, phase, priority, position, fingerprint, payload, max_attempts FROM jobs;
+-- Of the site: what is in queues is nobody's to plan.
+SELECT id, kind, key, phase, priority, position, fingerprint, payload, max_attempts FROM jobs
+WHERE phase < 1000;
 
 -- name: jobs_of_kind
 SELECT key, payload, state FROM jobs WHERE kind = :kind;
@@ -309,7 +397,8 @@ WHERE id = :id;
 DELETE FROM jobs WHERE id = :id;
 
 -- name: planned_outputs
-SELECT path, job FROM outputs;
+SELECT path, job FROM outputs
+WHERE job NOT IN (SELECT id FROM jobs WHERE phase >= 1000);
 
 -- name: add_output
 INSERT INTO outputs (path, job) VALUES (:path, :job);
@@ -397,3 +486,91 @@ WHERE category = :category ORDER BY chronology LIMIT :limit OFFSET :offset;
 
 -- name: identities
 SELECT identity, text_digest FROM documents ORDER BY position;
+
+-- ---------------------------------------------------------------- queues
+
+-- name: queues
+SELECT * FROM queues ORDER BY phase;
+
+-- name: queue_named
+SELECT * FROM queues WHERE name = :name;
+
+-- name: next_queue
+SELECT coalesce(max(phase) + 1, :first) FROM queues;
+
+-- name: add_queue
+INSERT INTO queues (phase, name, kind, module, recipe)
+VALUES (:phase, :name, :kind, :module, :recipe);
+
+-- name: change_queue
+UPDATE queues SET kind = :kind, module = :module, recipe = :recipe WHERE phase = :phase;
+
+-- name: set_limits
+UPDATE queues
+SET after = :after, policy = :policy, concurrency = :concurrency, interval = :interval,
+    burst = :burst, adaptive = :adaptive, price_in = :price_in, price_out = :price_out,
+    price_call = :price_call, money_ceiling = :money_ceiling, tokens_ceiling = :tokens_ceiling,
+    pace = CASE WHEN interval IS :interval AND adaptive = :adaptive THEN pace ELSE 1 END
+WHERE phase = :phase;
+
+-- name: clear_exhausted
+UPDATE queues SET exhausted = 0 WHERE exhausted = 1;
+
+-- name: pause_queue
+UPDATE queues SET paused = :paused WHERE phase = :phase AND paused <> :paused;
+
+-- name: forget_fact
+DELETE FROM facts WHERE name = :name;
+
+-- name: jobs_in_phase
+SELECT id, key, fingerprint, state FROM jobs WHERE phase = :phase ORDER BY id;
+
+-- name: add_queue_job
+INSERT INTO jobs (kind, key, phase, priority, fingerprint, payload, max_attempts,
+                  tokens_in, tokens_out, state, settled_at)
+VALUES (:kind, :key, :phase, :priority, :fingerprint, :payload, :max_attempts,
+        :tokens_in, :tokens_out, :state, :at);
+
+-- name: change_queue_job
+-- Taken from whoever holds it: he works by the old recipe, and what he settles is refused.
+UPDATE jobs
+SET state = :state, priority = :priority, fingerprint = :fingerprint, payload = :payload,
+    max_attempts = :max_attempts, tokens_in = :tokens_in, tokens_out = :tokens_out,
+    attempts = 0, not_before = 0, lease = NULL
+WHERE id = :id;
+
+-- name: owners_of_outputs
+-- Which jobs have these paths, as a filesystem sees them that ignores case.
+SELECT outputs.path, lower(outputs.path) AS folded, jobs.kind, jobs.key
+FROM outputs JOIN jobs ON jobs.id = outputs.job
+WHERE lower(outputs.path) IN (SELECT value FROM json_each(:paths));
+
+-- name: forget_other_outputs
+DELETE FROM outputs
+WHERE job = (SELECT id FROM jobs WHERE kind = :kind AND key = :key) AND path <> :path;
+
+-- name: add_queue_output
+INSERT INTO outputs (path, job, bytes, digest, inputs)
+SELECT :path, id, :bytes, :digest, :inputs FROM jobs WHERE kind = :kind AND key = :key
+ON CONFLICT (path) DO UPDATE SET job = excluded.job;
+
+-- name: drop_outputs_of_job
+DELETE FROM outputs WHERE job = :job;
+
+-- name: drop_queue_job
+DELETE FROM jobs WHERE id = :job;
+
+-- name: queue_outputs
+-- Which of these paths the ledger knows as its own.
+SELECT path FROM outputs WHERE path IN (SELECT value FROM json_each(:paths));
+
+-- name: waiting_in_queue
+SELECT id FROM jobs WHERE phase = :phase AND state IN ('pending', 'held')
+  AND (:key IS NULL OR key = :key);
+
+-- name: uncertain_jobs
+-- What may have been done more often than it is noted; `open` if it is still to be decided on.
+SELECT jobs.id, jobs.kind, jobs.key, jobs.state, jobs.uncertain, queues.name AS queue,
+       (jobs.state = 'failed' AND queues.policy = 'hold') AS open
+FROM jobs JOIN queues ON queues.phase = jobs.phase
+WHERE jobs.uncertain > 0 ORDER BY jobs.id;

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ledger.building import build
+from ledger.building import BuildOrders, build
 from ledger.failures import BadInputError, Exit, LedgerError
 from ledger.planning import plan_project
 from ledger.project import STATE_FOLDER, load_project
@@ -234,10 +234,8 @@ def _build(folder: Path, workers: int | None, changes: Changes, *, first: bool =
     started = time.perf_counter()
     try:
         report = plan_project(folder, None, dry_run=False)
-        code = build(
-            load_project(folder), workers=workers, keep_going=True, only=(), limit=None,
-            cool_down=0.0, nice=False, dry_run=False, quiet=True, as_json=False,
-        )  # fmt: skip
+        orders = BuildOrders(workers=workers, keep_going=True, quiet=True)
+        code = build(load_project(folder), orders)
     except LedgerError as error:
         if first and not isinstance(error, BadInputError):
             raise

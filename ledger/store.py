@@ -16,17 +16,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger import clock
-from ledger.db import Database
+from ledger.db import Database, Row
 from ledger.failures import Failure, LedgerError, Reason
-from ledger.jobs import Claim, Job, Published
+from ledger.jobs import Claim, Job, Published, Spent
+from ledger.limits import (
+    AHEAD_SECONDS,
+    Purse,
+    at_once,
+    faster,
+    has_budget,
+    is_a_step,
+    money_of,
+    next_slot,
+    rests_until,
+    slower,
+)
 from ledger.points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from ledger.db import Row
-    from ledger.jobs import Settlement
+    from ledger.jobs import Receipt, Settlement
 
 
 class StaleLeaseError(LedgerError):
@@ -52,6 +63,12 @@ class KindCount:
     running: int = 0
     done: int = 0
     failed: int = 0
+    queue: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call them: their queue, or of a site's pages the kind."""
+        return self.queue or self.kind
 
     @property
     def total(self) -> int:
@@ -59,9 +76,37 @@ class KindCount:
         return self.pending + self.running + self.done + self.failed
 
 
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Where jobs may be claimed: a phase, and of a queue when, and its bucket after that."""
+
+    phase: int
+    queue: Row | None = None
+    start: float = 0.0
+    due: float = 0.0
+
+    def rank(self) -> tuple[int, int]:
+        """The most urgent first; the site's pages and equal queues in the order of their phases."""
+        urgency = self.queue["urgency"] if self.queue is not None else 0
+        return -(urgency or 0), self.phase
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """From where jobs may be claimed, and whether nothing ever will be in this run."""
+
+    lanes: tuple[Lane, ...]
+    over: bool
+
+
 POLL_SECONDS = 0.02
-Taken = tuple[int, list["Row"]]
-"""A lease token and the claimed rows."""
+LIMITED_SECONDS = 0.1
+IDLE_SECONDS = 1.0
+FIRST_QUEUE = 1000
+"""The phases below are those of a site's plan."""
+
+Taken = tuple[int, list["Row"], float]
+"""A lease token, the claimed rows, and when to begin."""
 
 
 class Store(Database):
@@ -77,7 +122,7 @@ class Store(Database):
 
     def claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
         """Take up to `limit` jobs of the lowest open phase; None when nothing can be taken now."""
-        if self._claimable_phase(run)[0] is None:  # a read first: the idle take no lock
+        if not self._frontier(run).lanes:  # a read first: the idle take no lock
             return None
         with self.immediate():
             taken = self._claim(run, worker, limit, lease_seconds)
@@ -123,11 +168,34 @@ class Store(Database):
 
     def outlook(self, run: int) -> Outlook:
         """Whether there will ever be something to claim in this run, and when to look again."""
-        phase, over = self._claimable_phase(run)
-        if over or phase is None:
+        frontier = self._frontier(run)
+        if frontier.over:
             return Outlook(over=True, wait=0.0)
-        due = self.value("next_due", phase=phase)
-        return Outlook(over=False, wait=max(POLL_SECONDS, (due or 0.0) - self.now()))
+        times = [self._next_look(lane) for lane in frontier.lanes]
+        return Outlook(over=False, wait=min(times, default=IDLE_SECONDS))
+
+    def _next_look(self, lane: Lane) -> float:
+        """In how many seconds there may be something to claim in a lane that had nothing."""
+        now, due = self.now(), self.value("next_due", phase=lane.phase) or 0.0
+        wait = max(lane.start - AHEAD_SECONDS, due) - now
+        # a queue with jobs that are due waits for its own to end: who settles takes the next
+        return max(POLL_SECONDS if lane.queue is None else LIMITED_SECONDS, wait)
+
+    def go_ahead(self, token: int, phase: int, lease_seconds: float) -> bool:
+        """Just before an effect: renew the lease; False when the queue is to wait after all.
+
+        Raises:
+            StaleLeaseError: the lease is no longer held; the job may be somebody else's by now.
+        """
+        if not self.renew(token, lease_seconds):
+            raise _stale(token)
+        queue = self.rows("queue", phase=phase)
+        return not queue or not (queue[0]["paused"] or queue[0]["resume_at"] > self.now())
+
+    def queue(self, phase: int) -> Row | None:
+        """The queue whose jobs are in that phase; None for the site's."""
+        rows = self.rows("queue", phase=phase)
+        return rows[0] if rows else None
 
     def published(self, token: int) -> dict[int, dict[str, Published]]:
         """What is known of the outputs of the jobs under a lease, by job and path."""
@@ -137,29 +205,71 @@ class Store(Database):
             known.setdefault(job, {})[published.path] = published
         return known
 
-    def _claimable_phase(self, run: int) -> tuple[int | None, bool]:
-        """(the phase whose jobs may be claimed or None, whether the run is over)."""
-        frontier = self.rows("frontier", run=run)[0]
-        phase, failed = frontier["open_phase"], frontier["failed_phase"]
+    def _frontier(self, run: int) -> Frontier:
+        """From where jobs may be claimed now, and whether there is any use in waiting."""
+        row = self.rows("frontier", run=run)[0]
+        if row["stopping"]:
+            return Frontier((), over=True)
+        phase, failed = row["open_phase"], row["failed_phase"]
         blocked = failed is not None and phase is not None and failed < phase
-        if frontier["stopping"] or phase is None or blocked:
-            return None, True
-        return phase, False
+        lanes = [] if phase is None or blocked else [Lane(phase)]
+        over = not lanes
+        if row["queues"]:
+            now = self.now()
+            queues = [queue for queue in self.rows("open_queues") if not is_stuck(queue)]
+            over = over and not queues
+            open_ = [queue for queue in queues if not (queue["paused"] or queue["waits"])]
+            urgent = [Lane(queue["phase"], queue, *next_slot(queue, now)) for queue in open_]
+            lanes = sorted([*lanes, *urgent], key=Lane.rank)
+        if row["hold"] or row["paused"]:
+            lanes = []
+        return Frontier(tuple(lanes), over=over)
 
     def _claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Taken | None:
-        phase, _ = self._claimable_phase(run)
-        if phase is None:
-            return None
         now = self.now()
-        rows = self.rows("claimable", phase=phase, now=now, limit=limit)
-        if not rows:
+        for lane in self._frontier(run).lanes:
+            rows = self._claimable(lane, limit, now)
+            if rows:
+                break
+        else:
             return None
         token: int = self.value("open_lease", worker=worker, expires=now + lease_seconds)
         if len(rows) == 1:  # to set up a list for IN costs more than the update
             self.run("take_one", token=token, job=rows[0][0])
         else:
             self.run("take_many", token=token, jobs=json.dumps([row[0] for row in rows]))
-        return token, rows
+        if lane.due:
+            self.run("take_slot", phase=lane.phase, due=lane.due)
+        return token, rows, lane.start
+
+    def _claimable(self, lane: Lane, limit: int, now: float) -> list[Row]:
+        """The jobs of a lane that may be taken now, within what limits its queue."""
+        queue = lane.queue
+        if queue is None:
+            return self.rows("claimable", phase=lane.phase, now=now, limit=limit)
+        if lane.start > now + AHEAD_SECONDS:
+            return []
+        in_hand = self.rows("queue_in_hand", phase=lane.phase)[0]
+        if queue["concurrency"] is not None:
+            limit = min(limit, queue["concurrency"] - in_hand["jobs"])
+        limit = min(limit, 1) if at_once(queue) else limit
+        rows = self.rows("claimable", phase=lane.phase, now=now, limit=limit) if limit > 0 else []
+        return rows if not rows or self._affords(queue, rows[0], in_hand) else []
+
+    def _affords(self, queue: Row, job: Row, in_hand: Row) -> bool:
+        """Whether the budget allows the job, with all that others have reserved.
+
+        If it never will, the queue is exhausted; if it may once those have settled, it waits.
+        """
+        if not has_budget(queue):
+            return True
+        need, spent = _needed(queue, job, 1), Purse(queue["money_spent"], queue["tokens_spent"])
+        reserved = _needed(queue, in_hand, in_hand["jobs"])
+        if (spent + reserved + need).fits(queue):
+            return True
+        if not in_hand["jobs"] or not (spent + need).fits(queue):
+            self.run("exhaust", phase=queue["phase"])
+        return False
 
     def _end_lease(self, token: int) -> None:
         """Give back what a lease still holds, and close it."""
@@ -180,6 +290,9 @@ class Store(Database):
             changed += self.run("settle_undone", **row).rowcount
         if changed != len(settlements):
             raise _stale(token)
+        for item in settlements:
+            if item.receipt is not None:
+                self._keep_receipt(run, worker, item, item.receipt)
         outputs = [_output_row(item.job, output) for item in settlements for output in item.outputs]
         if outputs:
             self.run_many("record_output", outputs)
@@ -204,13 +317,90 @@ class Store(Database):
             remedy=_legible(reason.remedy),
         )  # fmt: skip
 
+    # -- receipts -----------------------------------------------------------------------
+
+    def _keep_receipt(self, run: int, worker: int, item: Settlement, receipt: Receipt) -> None:
+        """Note a try at a job of a queue, what it cost, and what it says about the rate."""
+        job = self.rows("job_limits", job=item.job)[0]
+        queue = self.rows("queue", phase=job["phase"])[0]
+        spent = receipt.spent
+        if spent is None:
+            spent = Spent(job["tokens_in"], job["tokens_out"], 1)
+        outcome = {"pending": "again"}.get(item.state, item.state)
+        facts = {"outcome": "uncertain" if receipt.uncertain else outcome, "worker": worker}
+        facts |= {"run": run, "job": item.job, "seconds": item.seconds}
+        noted = json.dumps(receipt.facts, ensure_ascii=False) if receipt.facts else "{}"
+        self._record_attempt(queue, spent, started_at=receipt.started_at, facts=noted, **facts)
+        if receipt.uncertain:
+            self.run("mark_uncertain", job=item.job)
+        if item.state == "done" and receipt.result is not None:
+            self.run("record_result", job=item.job, value=_as_json(receipt.result))
+        self._adapt(queue, receipt.rest, done=item.state == "done")
+
+    def _record_attempt(self, queue: Row, spent: Spent, **facts: Any) -> None:
+        money = money_of(queue, spent)
+        tokens = {"tokens_in": spent.tokens_in, "tokens_out": spent.tokens_out}
+        self.run("record_attempt", money=money, **tokens, **facts)
+        if money or any(tokens.values()):
+            self.run("spend", phase=queue["phase"], money=money, tokens=sum(tokens.values()))
+
+    def _adapt(self, queue: Row, rest: float | None, *, done: bool) -> None:
+        """Slow the queue down when the other side says so, and let it creep back afterwards."""
+        if rest is None and not (done and queue["pace"] < 1.0):
+            return
+        now, pace = self.now(), None
+        facts = {name: queue[name] for name in ("pace", "slowed_at", "due", "resume_at", "phase")}
+        if rest is not None:
+            pace = slower(queue, now)
+            facts |= rests_until(queue, now, rest)
+            facts |= {"slowed_at": now} if pace is not None else {}
+        elif done:
+            pace = faster(queue, 1)
+        if pace is not None:
+            facts["pace"] = pace
+            if rest is not None or is_a_step(queue["pace"], pace):
+                why = "refused" if rest is not None else "recovering"
+                speed = pace / queue["interval"]
+                self.run(
+                    "note_pace", phase=queue["phase"], at=clock.wall(), per_second=speed, why=why
+                )
+        self.run("set_pace", **facts)
+
+    def _leave_uncertain(
+        self, run: int, worker: int, token: int, job: int, *, charge: bool
+    ) -> bool:
+        """A worker ended while it was at a job of a queue: nobody knows what came of it.
+
+        What was reserved counts as spent. Returns whether the job is held, by its queue's policy.
+        """
+        held = self.rows("job_limits", job=job)
+        if not held or held[0]["phase"] < FIRST_QUEUE or held[0]["lease"] != token:
+            return False
+        queue = self.rows("queue", phase=held[0]["phase"])[0]
+        at = clock.wall()
+        spent = Spent(held[0]["tokens_in"], held[0]["tokens_out"], 1)
+        facts = {"run": run, "worker": worker, "job": job, "started_at": at, "seconds": 0.0}
+        self._record_attempt(queue, spent, outcome="uncertain", facts="{}", **facts)
+        self.run("mark_uncertain", job=job)
+        if queue["policy"] != "hold":
+            return False
+        self.rows("hold_uncertain", job=job, token=token, at=at, charge=int(charge))
+        return True
+
     # -- reap ---------------------------------------------------------------------------
 
     def reap_worker(
-        self, run: int, worker: int, job_in_hand: int | None, reason: Reason
+        self,
+        run: int,
+        worker: int,
+        job_in_hand: int | None,
+        reason: Reason,
+        *,
+        charge: bool = True,
     ) -> list[str]:
         """Take back all that a dead worker held; only the job it was at is charged an attempt.
 
+        Not even that without `charge`; it may have had an effect all the same.
         Returns the new state of the charged job, if there was one, in a list.
         """
         with self.immediate():
@@ -218,7 +408,7 @@ class Store(Database):
             return [
                 state
                 for token in tokens
-                for state in self._reap(run, worker, token, job_in_hand, reason)
+                for state in self._reap(run, worker, token, job_in_hand, reason, charge=charge)
             ]
 
     def expired_leases(self) -> dict[int, int]:
@@ -250,18 +440,33 @@ class Store(Database):
         return [row["worker"] for row in expired]
 
     def _reap(
-        self, run: int, worker: int, token: int, job_in_hand: int | None, reason: Reason
+        self,
+        run: int,
+        worker: int,
+        token: int,
+        job_in_hand: int | None,
+        reason: Reason,
+        *,
+        charge: bool = True,
     ) -> list[str]:
         states: list[str] = []
         if job_in_hand is not None:
-            charged = self.rows("charge_attempt", job=job_in_hand, token=token, at=clock.wall())
-            states = [row["state"] for row in charged]
+            if self._leave_uncertain(run, worker, token, job_in_hand, charge=charge):
+                states, reason = ["failed"], _unsure(reason)
+            elif charge:
+                charged = self.rows("charge_attempt", job=job_in_hand, token=token, at=clock.wall())
+                states = [row["state"] for row in charged]
         for _ in states:
-            self._record_failure(run, worker, job_in_hand or 0, reason)
+            self._record_failure(run or self._latest_run(), worker, job_in_hand or 0, reason)
             self.run("stop_run_if_failed", run=run, job=job_in_hand)
         self._end_lease(token)
         reached(Point.REAP_WRITTEN)
         return states
+
+    def _latest_run(self) -> int:
+        """For what is found out between two runs."""
+        last = self.last_run()
+        return int(last["id"]) if last else 0
 
     # -- runs and workers -----------------------------------------------------------------
 
@@ -272,14 +477,26 @@ class Store(Database):
             facts = {"at": clock.wall(), "boot": clock.boot_id(), "workers": workers}
             return int(self.value("start_run", **facts, keep_going=keep_going))
 
-    def select(self, *, kinds: Iterable[str] | None = None, documents: int | None = None) -> None:
-        """Choose what the run is about: some kinds, the jobs of the first documents, or all."""
+    def select(
+        self,
+        *,
+        kinds: Iterable[str] | None = None,
+        queues: Iterable[int] = (),
+        documents: int | None = None,
+    ) -> None:
+        """Choose what the run is about: some kinds and queues, the first documents' jobs, or all."""
         with self.immediate():
             self.run("select_all_jobs")
             if kinds is not None:
-                self.run("hold_other_kinds", kinds=json.dumps(sorted(kinds)))
+                phases = json.dumps(sorted(queues))
+                self.run("hold_other_kinds", kinds=json.dumps(sorted(kinds)), phases=phases)
             if documents is not None:
                 self.run("hold_later_documents", limit=documents)
+
+    def hold_run(self, run: int, why: str | None) -> None:
+        """No new claims for as long as there is a reason; None: go on."""
+        with self.immediate():
+            self.run("hold_run", run=run, why=why)
 
     def stop_run(self, run: int) -> None:
         """No new claims in this run."""
@@ -321,6 +538,10 @@ class Store(Database):
             return
         with self.immediate():
             for row in self.rows("expired_leases", now=float("inf")):
+                for job in self.rows("queue_jobs_under", token=row["token"]):
+                    # which of them it was at nobody knows after a power cut
+                    reason = Reason("the machine was restarted while a worker had this job")
+                    self._reap(0, row["worker"], row["token"], job["id"], reason, charge=False)
                 self._end_lease(row["token"])
             self.run("restart_clocks")
             self.run("set_fact", name="boot", value=boot)
@@ -331,12 +552,25 @@ class Store(Database):
 
     # -- retry ------------------------------------------------------------------------------
 
-    def retry(self, *, failed_only: bool, kind: str | None = None, key: str | None = None) -> int:
-        """Put jobs back to pending with all their attempts; returns how many."""
+    def retry(
+        self,
+        *,
+        failed_only: bool,
+        kind: str | None = None,
+        key: str | None = None,
+        phase: int | None = None,
+        uncertain: bool = False,
+    ) -> int:
+        """Put jobs back to pending with all their attempts; returns how many.
+
+        `phase` is that of a queue. Jobs that may have had their effect, in queues that hold
+        such, only with `uncertain`.
+        """
+        which = {"kind": kind, "key": key, "phase": phase}
         with self.immediate():
             if failed_only:
-                return len(self.rows("retry", kind=kind, key=key))
-            rows = self.rows("retry_any", kind=kind, key=key)
+                return len(self.rows("retry", uncertain=uncertain, **which))
+            rows = self.rows("retry_any", **which)
             # asked for on purpose: made again, and not passed over since nothing has changed
             self.run_many("forget_inputs_of_job", [{"job": row["id"]} for row in rows])
             return len(rows)
@@ -358,21 +592,23 @@ class Store(Database):
 
     def counts(self) -> list[KindCount]:
         """Where the jobs stand, by phase and kind."""
-        running = {row["kind"]: row["n"] for row in self.rows("running_counts")}
-        table: dict[tuple[int, str], dict[str, int]] = {}
+        running = {(row["phase"], row["kind"]): row["n"] for row in self.rows("running_counts")}
+        table: dict[tuple[int, str, str], dict[str, int]] = {}
         for row in self.rows("counts"):
-            table.setdefault((row["phase"], row["kind"]), {})[row["class"]] = row["n"]
+            name = row["phase"], row["kind"], row["queue"]
+            table.setdefault(name, {})[row["class"]] = row["n"]
         return [
             KindCount(
                 phase=phase,
                 kind=kind,
-                pending=max(0, classes.get("open", 0) - running.get(kind, 0)),
+                pending=max(0, classes.get("open", 0) - running.get((phase, kind), 0)),
                 held=classes.get("held", 0),
-                running=running.get(kind, 0),
+                running=running.get((phase, kind), 0),
                 done=classes.get("done", 0),
                 failed=classes.get("failed", 0),
+                queue=queue,
             )
-            for (phase, kind), classes in table.items()
+            for (phase, kind, queue), classes in table.items()
         ]
 
     def failures(self, limit: int = 1000) -> list[Failure]:
@@ -405,14 +641,43 @@ def _as_claim(taken: Taken | None) -> Claim | None:
     """Rows as jobs; made after the transaction, so that nobody waits for it."""
     if taken is None:
         return None
-    token, rows = taken
-    return Claim(token, tuple(_job(*row) for row in rows))
+    token, rows, start = taken
+    return Claim(token, tuple(_job(*row) for row in rows), start)
 
 
 def _job(job: int, kind: str, key: str, fingerprint: str, payload: str, *counts: int) -> Job:
-    attempts, max_attempts = counts
+    attempts, max_attempts, phase, *_ = counts
     facts = json.loads(payload) if payload != "{}" else {}
-    return Job(job, kind, key, fingerprint, facts, attempts + 1, max_attempts)
+    return Job(job, kind, key, fingerprint, facts, attempts + 1, max_attempts, phase)
+
+
+def is_stuck(queue: Row) -> bool:
+    """Whether no waiting will help: its budget is used up, or what comes before it has failed."""
+    return bool(queue["exhausted"] or (queue["blocked"] and not queue["waits"]))
+
+
+def is_exhausted(queue: Row) -> bool:
+    """Whether its budget allows no more jobs."""
+    return bool(queue["exhausted"])
+
+
+def _needed(queue: Row, limits: Row, calls: int) -> Purse:
+    """The most that jobs may take, by what `limits` says of them."""
+    spent = Spent(limits["tokens_in"], limits["tokens_out"], calls)
+    return Purse(money_of(queue, spent), spent.tokens_in + spent.tokens_out)
+
+
+def _unsure(reason: Reason) -> Reason:
+    return Reason(
+        f"{reason.what}; whether it had its effect nobody knows",
+        context=reason.context,
+        remedy="look whether it did; then `ledger retry --uncertain` does it again, or "
+        "`ledger cancel --uncertain` lets it be",
+    )
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _undone_row(item: Settlement, token: int, at: float) -> dict[str, Any]:

@@ -17,7 +17,10 @@ from ledger.bell import Bell
 from ledger.failures import Exit, HeldError, LedgerError, Reason
 from ledger.locks import is_locked, lock
 from ledger.logs import run_log
+from ledger.orphans import end_orphans
 from ledger.points import Point, reached
+from ledger.restraint import Restraint
+from ledger.store import FIRST_QUEUE, is_exhausted
 from ledger.warden import Warden
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from ledger.project import Project
-    from ledger.store import Store
+    from ledger.store import KindCount, Store
 
 TICK_SECONDS = 0.05
 REAP_SECONDS = 1.0
@@ -45,10 +48,10 @@ class Orders:
 
     workers: int
     keep_going: bool = False
-    only: tuple[str, ...] = ()
-    limit: int | None = None
     cool_down: float = 0.0
     nice: int = 0
+    queues: frozenset[int] | None = None
+    restraint: Restraint = field(default_factory=Restraint)
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class Supervisor:
     interrupted: bool = False
     stopping: bool = False
     deaths: int = 0
+    held: str | None = None
     _fruitless: int = 0
     _bell: Bell = field(default_factory=Bell)
     _dead: list[int] = field(default_factory=list)
@@ -110,6 +114,7 @@ class Supervisor:
             if time.monotonic() - last_reap > REAP_SECONDS:
                 bury_dead(self.project, self.store, but_of=self.run)
                 self._reap_expired()
+                self._restrain()
                 last_reap = time.monotonic()
             self.watch(self)
 
@@ -131,13 +136,28 @@ class Supervisor:
             self.drain()
         return True
 
+    def _restrain(self) -> None:
+        """Hold claims back for as long as the machine is busy or hot."""
+        why = self.orders.restraint.why()
+        if why != self.held:
+            self.held = why
+            self.store.hold_run(self.run, why)
+            self.log.info("held" if why else "going on", why=why)
+
     def _exit_code(self) -> Exit:
         if self.interrupted:
             return Exit.INTERRUPTED
-        counts = self.store.counts()
+        counts = [count for count in self.store.counts() if self.is_about(count)]
         if any(count.failed for count in counts):
             return Exit.FAILED
-        return Exit.HELD if any(count.pending or count.running for count in counts) else Exit.DONE
+        if not any(count.pending or count.running for count in counts):
+            return Exit.DONE
+        return Exit.BUDGET if any(map(is_exhausted, self.store.rows("queues"))) else Exit.HELD
+
+    def is_about(self, count: KindCount) -> bool:
+        """Whether the run is about jobs of that kind and queue."""
+        queues = self.orders.queues
+        return queues is None or count.phase < FIRST_QUEUE or count.phase in queues
 
     @property
     def log(self) -> FilteringBoundLogger:
@@ -211,10 +231,11 @@ class Supervisor:
         if worker is not None:
             # a worker that we were told to stop at once says nothing against its job
             guilty = at_work is not None and at_work.job and not self.interrupted
-            job = at_work.job if at_work is not None and guilty else None
+            job = at_work.job if at_work is not None and at_work.job else None
+            end_orphans(self.project.state, worker)
             evicted = self._warden is not None and worker in self._warden.evicted
             reason = self._silence() if evicted else _death(cause, child)
-            self.store.reap_worker(self.run, worker, job, reason)
+            self.store.reap_worker(self.run, worker, job, reason, charge=bool(guilty))
             reached(Point.REAPED)
             self.store.end_worker(worker, cause)
             self._dead.append(worker)
@@ -242,8 +263,7 @@ class Supervisor:
             return
 
         def job_of(worker: int) -> int | None:
-            at_work = slots.in_hand(self._slots, worker)
-            return at_work.job if at_work and at_work.job else None
+            return _job_at(self.project, worker)
 
         silent = self.store.reap_expired(self.run, suspects, job_of, self._silence())
         if silent:
@@ -283,7 +303,9 @@ class Supervisor:
             child.process.wait()
             worker = self.worker_id(child)
             if worker is not None:
-                self.store.reap_worker(self.run, worker, None, Reason("stopped"))
+                job = _job_at(self.project, worker)
+                end_orphans(self.project.state, worker)
+                self.store.reap_worker(self.run, worker, job, Reason("stopped"), charge=False)
                 self.store.end_worker(worker, "stopped")
                 self._dead.append(worker)
                 slots.remove(self._slots, worker)
@@ -377,9 +399,17 @@ def bury_dead(project: Project, store: Store, *, but_of: int | None = None) -> l
         if row["run"] != but_of and not slots.is_alive(folder, row["id"])
     ]
     for worker in dead:
-        store.reap_worker(0, worker, None, Reason("died with its run"))
+        end_orphans(project.state, worker)
+        job = _job_at(project, worker)
+        store.reap_worker(0, worker, job, Reason("the worker died with its run"), charge=False)
         store.end_worker(worker, "abandoned")
     return dead
+
+
+def _job_at(project: Project, worker: int) -> int | None:
+    """The job that a worker has, or had, in hand."""
+    at_work = slots.in_hand(project.state / "workers", worker)
+    return at_work.job if at_work is not None and at_work.job else None
 
 
 def _open(store: Store) -> list[int]:

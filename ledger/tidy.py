@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,10 @@ def _remove(path: Path, homes: set[Path]) -> bool:
 
 def remove_temporary_files(project: Project, living: Iterable[int]) -> int:
     """Delete the temp files of all but the living, who are still writing theirs."""
+    living = tuple(living)
+    for scratch in (project.state / "work").glob("*"):
+        if scratch.name not in {str(worker) for worker in living}:
+            shutil.rmtree(scratch, ignore_errors=True)
     prefixes = tuple(f".{worker}." for worker in living)
     removed = 0
     for home in (project.output, project.root / STATE_FOLDER):

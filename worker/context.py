@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.corpus.placed import Placed
-    from ledger.db import Database
+    from ledger.db import Database, Row
+    from ledger.jobs import Job, Receipt
     from ledger.logs import WorkerLog
     from ledger.project import Project
+    from ledger.store import Store
     from ledger.templates import Templates
     from ledger.vectors.embedders import Embedder
     from worker.artefacts import Artefacts, Entries
@@ -30,7 +32,11 @@ ENTRIES_MARK = "\0entries\0"
 
 
 class Context:
-    """One worker's view of the project; everything heavy is opened when it is first used."""
+    """One worker's view of the project; everything heavy is opened when it is first used.
+
+    `receipt` is that of the job in hand, if it is one of a queue; `scratch` is a folder that is
+    this worker's own.
+    """
 
     def __init__(
         self, project: Project, facts: dict[str, Any], database: Database, log: WorkerLog
@@ -40,7 +46,14 @@ class Context:
         self.settings = project.settings
         self.facts = facts
         self.documents = Documents(database)
+        self.receipt: Receipt | None = None
+        self.scratch = project.state / "work" / "0"
+        self.store: Store | None = None
         self._kept: dict[str, Any] = {}
+
+    def queue(self, job: Job) -> Row | None:
+        """The queue of a job as it is now."""
+        return None if self.store is None else self.store.queue(job.phase)
 
     @cached_property
     def artefacts(self) -> Artefacts:

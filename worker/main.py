@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -13,15 +14,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from ledger import clock
 from ledger.bell import Bell
 from ledger.catalogue import read_facts
-from ledger.failures import JobError, TransientJobError
-from ledger.jobs import Settlement
+from ledger.failures import JobError, TransientJobError, UncertainJobError
+from ledger.jobs import MadeFile, Receipt, Settlement
+from ledger.kinds import module_of
 from ledger.logs import WorkerLog
 from ledger.points import Point, reached
 from ledger.project import STATE_FOLDER, Project, parse_project
 from ledger.slots import Slot
-from ledger.store import StaleLeaseError, Store
+from ledger.store import FIRST_QUEUE, StaleLeaseError, Store
 from worker.context import Context
 from worker.failing import reason_for
 from worker.publish import Publisher
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 0.25
 MAX_BATCH = 256
 BACKOFF_SECONDS = 1.0
+FRESH_SECONDS = 1.0
+"""A lease that was taken or renewed so lately need not be renewed before an effect."""
 
 Finished = tuple["Job", "Settlement"]
 """A job, and how it ended."""
@@ -65,6 +70,9 @@ class Worker:
         facts = read_facts(self.store)
         self.kinds = PlannedKinds(facts["kinds"])
         self.context = Context(self.project, facts, self.store, self.log)
+        self.context.store = self.store
+        self.context.scratch = project.state / "work" / str(self.id)
+        self.renewed = 0.0
 
     @property
     def lease_seconds(self) -> float:
@@ -87,6 +95,7 @@ class Worker:
         if claim is not None:
             with suppress(StaleLeaseError):  # then there is nothing to give back
                 self._settle(claim, [])
+        shutil.rmtree(self.context.scratch, ignore_errors=True)
         self.store.end_worker(self.id, "drained" if self.draining else "finished")
         self.log.info("worker left", drained=self.draining)
 
@@ -124,7 +133,10 @@ class Worker:
         known = self.store.published(claim.token)
         finished: list[Finished] = []
         done, elapsed, stop = 0, 0.0, False
-        for done, job in enumerate(claim.jobs, start=1):
+        for number, job in enumerate(claim.jobs, start=1):
+            if self.kinds[job.kind].effects and not self._is_cleared(claim, job):
+                break
+            done = number
             settlement = self._do(job, known.get(job.id, {}))
             finished.append((job, settlement))
             elapsed = time.perf_counter() - started
@@ -138,6 +150,17 @@ class Worker:
                 finished = []
         self.batch = self._next_batch(done, elapsed)
         return finished, stop
+
+    def _is_cleared(self, claim: Claim, job: Job) -> bool:
+        """Whether a job with effects may begin: its time has come and its lease is fresh."""
+        while (wait := claim.start - self.store.now()) > 0 and not self.draining:
+            self.bell.wait(wait)
+        if self.draining:
+            return False
+        if self.store.now() - self.renewed < FRESH_SECONDS:
+            return True
+        self.renewed = self.store.now()
+        return self.store.go_ahead(claim.token, job.phase, self.lease_seconds)
 
     def _next_batch(self, jobs: int, seconds: float) -> int:
         """As many as should fit into SETTLE_SECONDS, growing fourfold at most."""
@@ -159,11 +182,15 @@ class Worker:
             lease_seconds=self.lease_seconds,
         )  # fmt: skip
         self.settled += [job.name for job, _ in finished]
+        if after is not None and after.start == 0:
+            self.renewed = self.store.now()
         return after
 
     def _do(self, job: Job, owned: dict[str, Published]) -> Settlement:
         """Run one job and publish what it makes."""
         self.slot.enter(job)
+        receipt = Receipt(clock.wall()) if job.phase >= FIRST_QUEUE else None
+        self.context.receipt = receipt
         reached(Point.JOB_IN_HAND)
         started = time.perf_counter()
         try:
@@ -173,6 +200,8 @@ class Worker:
             settlement = self._failed(job, error, time.perf_counter() - started)
         else:
             settlement = Settlement(job.id, "done", time.perf_counter() - started, outputs)
+        if receipt is not None:
+            settlement = settlement._replace(receipt=receipt)
         self.slot.leave()  # not in a `finally`: what ends the worker does so with the job in hand
         return settlement
 
@@ -184,7 +213,12 @@ class Worker:
                     f"{job.name} made {output.path}, which is not among its planned outputs",
                     remedy=f"name it in `plan` of the kind {job.kind!r}",
                 )
-            made.append(self.publisher.publish(output, owned[output.path]))
+            publish = (
+                self.publisher.publish_file
+                if isinstance(output, MadeFile)
+                else self.publisher.publish
+            )
+            made.append(publish(output, owned[output.path]))
         missing = set(owned) - {published.path for published in made}
         if missing:
             raise JobError(
@@ -196,6 +230,8 @@ class Worker:
     def _failed(self, job: Job, error: Exception, seconds: float) -> Settlement:
         reason = reason_for(job, error)
         again = isinstance(error, TransientJobError) and job.attempt < job.max_attempts
+        if isinstance(error, UncertainJobError):
+            again = again and not self._holds(job)
         self.log.error("job failed", job=job.name, attempt=job.attempt, error=error)
         if not again:
             return Settlement(job.id, "failed", seconds, reason=reason)
@@ -204,6 +240,11 @@ class Worker:
         return Settlement(
             job.id, "pending", seconds, reason=reason, not_before=self.store.now() + after
         )
+
+    def _holds(self, job: Job) -> bool:
+        """Whether what may have had its effect is not to be done again by itself."""
+        queue = self.context.queue(job)
+        return queue is not None and queue["policy"] == "hold"
 
 
 class PlannedKinds(dict[str, "Kind"]):
@@ -218,7 +259,8 @@ class PlannedKinds(dict[str, "Kind"]):
         self._modules = modules
 
     def __missing__(self, name: str) -> Kind:
-        kind = self[name] = cast("Kind", import_module(self._modules[name]))
+        module = self._modules.get(name) or module_of(name)  # of a queue that is not of the plan
+        kind = self[name] = cast("Kind", import_module(module))
         return kind
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from ledger.digest import digest_bytes
+from ledger.digest import digest_bytes, digest_chunks
 from ledger.failures import JobError
 from ledger.jobs import Published
 from ledger.points import Point, reached
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ledger.jobs import Output
+    from ledger.jobs import MadeFile, Output
 
 
 # not O_EXCL: a temp file of that name can only be left from a ledger that was deleted
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
+CHUNK_BYTES = 1 << 20
 
 _CURES = {
     errno.ENOSPC: "make room on the disk",
@@ -81,6 +83,42 @@ class Publisher:
             ) from error
         return published
 
+    def publish_file(self, output: MadeFile, known: Published | None) -> Published:
+        """Bring a file that is made already to `output.path`; it is gone from where it was.
+
+        Raises:
+            JobError: the path leaves the project, or the disk refuses.
+        """
+        del known
+        path = f"{self._root}/{output.path}"
+        with open(output.made, "rb", buffering=0) as file:  # noqa: PTH123
+            size = os.fstat(file.fileno()).st_size
+            digest = digest_chunks(iter(lambda: file.read(CHUNK_BYTES), b""))
+        try:
+            self._move(output.made, path)
+        except OSError as error:
+            raise self._refusal(output.path, path, size, error) from error
+        return Published(output.path, size, digest, output.inputs)
+
+    def _move(self, made: str, path: str) -> None:
+        folder = os.path.dirname(path)  # noqa: PTH120
+        if folder != self._root and folder not in self._folders:
+            self._look_through(folder, self._root)
+            self._folders.add(folder)
+        reached(Point.TEMP_WRITTEN)
+        try:
+            os.replace(made, path)  # noqa: PTH105
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # the folder lies on another disk: first there, then under its name
+            self._count += 1
+            temporary = f"{folder}/.{self._writer}.{self._count}{TEMPORARY_SUFFIX}"
+            shutil.copyfile(made, temporary)
+            os.replace(temporary, path)  # noqa: PTH105
+            os.unlink(made)  # noqa: PTH108
+        reached(Point.RENAMED)
+
     def _refusal(self, name: str, path: str, size: int, error: OSError) -> JobError:
         """What stands in the way of a file, or else what the disk said, and the remedy."""
         what = f"cannot write {name}: {error.strerror}"
@@ -138,10 +176,11 @@ class Publisher:
             self._look_through(folder)
         self._folders.add(folder)
 
-    def _look_through(self, folder: str) -> None:
+    def _look_through(self, folder: str, *homes: str) -> None:
         """Follow every link on the way to a folder, and make it if it is where it should be."""
         real = os.path.realpath(folder)
-        if not any(real == home or real.startswith(home + os.sep) for home in self._allowed):
+        allowed = homes or self._allowed
+        if not any(real == home or real.startswith(home + os.sep) for home in allowed):
             raise JobError(
                 f"{folder} is outside the project's output and state folders",
                 context=f"it leads to {real}",

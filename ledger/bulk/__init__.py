@@ -1,0 +1,1 @@
+"""Work that is no page: commands, requests, prompts and functions, in named queues."""

@@ -1,0 +1,76 @@
+"""Processes that outlive the worker that started them.
+
+A worker that is killed cannot end what it runs, and a render may go on for hours. So all that a
+job starts carries a mark in its environment, which no new session or process group takes off,
+and whoever finds the worker dead ends what carries its mark, before the job is done again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+MARK = "LEDGER_WORKER"
+GRACE_SECONDS = 2.0
+_LOOK_SECONDS = 0.02
+
+
+def mark_of(state: Path, worker: int) -> str:
+    """What all that a worker's jobs start has as its `LEDGER_WORKER`."""
+    return f"{os.path.realpath(state)}:{worker}"
+
+
+def end_orphans(state: Path, worker: int) -> int:
+    """End all that a dead worker's jobs left running: TERM, a grace, KILL; returns how many.
+
+    When it returns they are dead, so that a job that is done again is done by nobody else.
+    """
+    mark = mark_of(state, worker)
+    found = _marked(mark)
+    _signal(found, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while left := _marked(mark):
+        if time.monotonic() > deadline:
+            _signal(left, signal.SIGKILL)
+        time.sleep(_LOOK_SECONDS)
+    return len(found)
+
+
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _marked(mark: str) -> list[int]:
+    """The processes that carry a mark; the dead that nobody has waited for yet have no more."""
+    wanted = f"{MARK}={mark}".encode("utf-8", "surrogateescape")
+    if not Path("/proc/self/environ").exists():
+        return _marked_elsewhere(mark)
+    pids = []
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdecimal():
+            continue
+        try:
+            with open(f"/proc/{entry.name}/environ", "rb") as file:  # noqa: PTH123
+                environment = file.read()
+        except OSError:  # gone by now, or another user's
+            continue
+        if wanted in environment.split(b"\0"):
+            pids.append(int(entry.name))
+    return pids
+
+
+def _marked_elsewhere(mark: str) -> list[int]:
+    """The same where there is no /proc, by psutil."""
+    import psutil
+
+    pids = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(MARK) == mark:
+                pids.append(process.pid)
+    return pids

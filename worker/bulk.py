@@ -1,0 +1,89 @@
+"""What the kinds of queues share: the recipe of a job, its scratch folder, its one output."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ledger import clock
+from ledger.bulk.recipes import output_of, recipe_of
+from ledger.digest import fingerprint
+from ledger.failures import JobError
+from ledger.jobs import MadeFile, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ledger.jobs import Job
+    from ledger.planner import Plan
+    from worker.context import Context
+
+SITES = ("bulk",)
+"""Kinds of queues plan nothing for any site; this is what their own has to choose from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job of a queue with all that it takes to do it."""
+
+    job: Job
+    queue: str
+    recipe: Any
+    receipt: Receipt
+    output: str
+    root: Path
+    scratch: Path
+
+    @property
+    def key(self) -> str:
+        """What the job is called in its queue."""
+        return self.job.key.partition("/")[2]
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every try at this job, and for no other job."""
+        return fingerprint(self.job.name, self.job.fingerprint)
+
+    def placed(self) -> Path:
+        """Where to make the output, under its own name; it goes to its place when it is whole."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        path = self.scratch / (PurePosixPath(self.output).name or "out")
+        path.unlink(missing_ok=True)
+        return path
+
+    def outputs(self, made: Path | None = None, data: bytes | None = None) -> Iterator[MadeFile]:
+        """The output, from a file or from bytes; none if the recipe names none."""
+        if not self.output:
+            return
+        if data is not None:
+            made = self.placed()
+            made.write_bytes(data)
+        yield MadeFile(self.output, self.job.fingerprint, str(made))
+
+
+def task_of(job: Job, context: Context) -> Task:
+    """The task of a job.
+
+    Raises:
+        JobError: its queue is gone.
+    """
+    queue = context.queue(job)
+    if queue is None:
+        raise JobError(f"the queue of {job.name} is gone", remedy="add it again: ledger add")
+    recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
+    key = job.key.partition("/")[2]
+    output = output_of(recipe, job.payload, key)
+    return Task(
+        job, queue["name"], recipe, context.receipt or Receipt(clock.wall()),
+        os.path.normpath(output) if output else "", context.project.root, context.scratch,
+    )  # fmt: skip
+
+
+def plan_nothing(plan: Plan) -> tuple[()]:
+    """A queue's jobs come from `ledger add`."""
+    del plan
+    return ()

@@ -1,0 +1,45 @@
+"""Kind `call`: a Python function, as `ledger.job` marks it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ledger.bulk.functions import find_function
+from ledger.failures import JobError
+from worker.bulk import SITES, plan_nothing, task_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.bulk.recipes import Function
+    from ledger.jobs import Job, MadeFile
+    from worker.context import Context
+
+needs = ()
+sites = SITES
+effects = True
+plan = plan_nothing
+
+
+def run(job: Job, context: Context) -> Iterator[MadeFile]:
+    """Call it with the item; what it returns is the result.
+
+    Raises:
+        JobError: what it returns is not JSON-able.
+    """
+    task = task_of(job, context)
+    recipe: Function = task.recipe
+    function = context.kept(
+        f"function {recipe.file or recipe.module}:{recipe.name}", lambda _: find_function(recipe)
+    )
+    value = function(job.payload["item"])
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise JobError(
+            f"{recipe.name} returned what is not JSON: {error}",
+            remedy="return numbers, texts, lists, dicts, True, False or None",
+        ) from None
+    task.receipt.result = value
+    return iter(())
