@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ledger.bulk import queues, ready
+from ledger.bulk.control import refuse_paused
 from ledger.bulk.recipes import RECIPES
 from ledger.bulk.spending import budget_report
 from ledger.failures import Exit, LedgerError
 from ledger.kinds import kinds_of_site, with_needs
 from ledger.preflight import check_before_spawn
-from ledger.progress import make_view
+from ledger.progress import View, make_view
 from ledger.restraint import Restraint
 from ledger.sites import load_site
 from ledger.store import Store
@@ -24,6 +26,8 @@ from ledger.tidy import remove_leftovers
 from ledger.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledger.project import Project
 
 NICENESS = 10
@@ -51,32 +55,54 @@ class Chosen:
     """What `--only` names, with what that needs: kinds and the phases of queues; None: all."""
 
     kinds: set[str] | None = None
-    queues: frozenset[int] | None = None
+    queues: frozenset[int] = frozenset()
 
 
 def build(project: Project, orders: BuildOrders, *, as_json: bool = False) -> Exit:
-    """Build what is planned; returns the exit code."""
-    _plan_bulk(project)
+    """Build what is planned, and report; returns the exit code."""
     if orders.dry_run:
+        _plan_bulk(project)
         with Store(project.ledger_path, read_only=True) as store:
-            return _preview(
-                store, _choose(project, store, orders.only), orders.limit, as_json=as_json
-            )
+            chosen = _choose(project, store, orders.only)
+            return _preview(store, chosen, orders.limit, as_json=as_json)
+    view = make_view(quiet=orders.quiet, as_json=as_json)
+    return run(project, orders, view, partial(_report, as_json=as_json))
+
+
+def run(
+    project: Project,
+    orders: BuildOrders,
+    view: View,
+    report: Callable[[Store, Exit, Chosen], None] = lambda *_: None,
+) -> Exit:
+    """Build what is planned; returns the exit code, and tells `report` of it."""
+    _plan_bulk(project)
     with sole_coordinator(project), Store(project.ledger_path) as store:
         adopt(project, store)
         remove_leftovers(project, store)
         chosen = _choose(project, store, orders.only)
-        names = [
-            queue["name"] for queue in queues.all_queues(store) if queue["name"] in orders.only
-        ]
-        ready.set_spawn_limits(store, names, orders.limits)
-        ready.refresh_prices(project, store)
-        warnings = _put_back_damaged(project, store)
-        store.select(kinds=chosen.kinds, queues=chosen.queues or (), documents=orders.limit)
-        warnings += check_before_spawn(project, store, chosen.queues)
-        for warning in warnings:
+        for warning in _prepare(project, store, orders, chosen):
             click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
-        return _supervise(project, store, orders, chosen, as_json=as_json)
+        code = _supervise(project, store, orders, chosen, view)
+        report(store, code, chosen)
+    return code
+
+
+def _prepare(project: Project, store: Store, orders: BuildOrders, chosen: Chosen) -> list[str]:
+    """Set what the run is about and what limits it; returns warnings.
+
+    Raises:
+        LedgerError: with everything that keeps it from running.
+    """
+    names = [queue["name"] for queue in queues.all_queues(store) if queue["name"] in orders.only]
+    ready.set_spawn_limits(store, names, orders.limits)
+    ready.refresh_prices(project, store)
+    warnings = _put_back_damaged(project, store)
+    store.select(kinds=chosen.kinds, queues=chosen.queues, documents=orders.limit)
+    pages = chosen.kinds is None or bool(chosen.kinds)
+    refuse_paused(store, _phases(store, chosen), pages=pages)
+    phases = None if chosen.kinds is None else chosen.queues
+    return [*warnings, *check_before_spawn(project, store, phases)]
 
 
 def _plan_bulk(project: Project) -> None:
@@ -88,21 +114,20 @@ def _plan_bulk(project: Project) -> None:
 
 
 def _supervise(
-    project: Project, store: Store, orders: BuildOrders, chosen: Chosen, *, as_json: bool
+    project: Project, store: Store, orders: BuildOrders, chosen: Chosen, view: View
 ) -> Exit:
-    view = make_view(quiet=orders.quiet, as_json=as_json)
-    run = Orders(
+    run_orders = Orders(
         orders.workers or os.cpu_count() or 1, orders.keep_going, orders.cool_down,
-        NICENESS if orders.nice else 0, chosen.queues, orders.restraint,
+        NICENESS if orders.nice else 0,
+        None if chosen.kinds is None else frozenset(chosen.kinds), chosen.queues, orders.restraint,
     )  # fmt: skip
-    supervisor = Supervisor(project, store, run, view)
+    supervisor = Supervisor(project, store, run_orders, view)
     try:
         code = supervisor.supervise()
     finally:
         view.close(supervisor)
     if code == Exit.DONE and not orders.only and orders.limit is None:
         _finish(project, store, quiet=orders.quiet)
-    _report(store, code, chosen, as_json=as_json)
     return code
 
 
@@ -181,7 +206,7 @@ def _report(store: Store, code: Exit, chosen: Chosen, *, as_json: bool) -> None:
 
 def _phases(store: Store, chosen: Chosen) -> set[int]:
     every = {queue["phase"] for queue in queues.all_queues(store)}
-    return every if chosen.queues is None else every & chosen.queues
+    return every if chosen.kinds is None else every & chosen.queues
 
 
 def _preview(store: Store, chosen: Chosen, limit: int | None, *, as_json: bool) -> Exit:
@@ -189,9 +214,7 @@ def _preview(store: Store, chosen: Chosen, limit: int | None, *, as_json: bool) 
     rows = [
         (count.name, count.pending + count.held + count.running)
         for count in store.counts()
-        if chosen.kinds is None
-        or count.kind in chosen.kinds
-        or count.phase in (chosen.queues or ())
+        if chosen.kinds is None or count.kind in chosen.kinds or count.phase in (chosen.queues)
     ]
     if as_json:
         click.echo(json.dumps({"would_build": dict(rows), "limit": limit}))

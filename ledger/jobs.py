@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from ledger.failures import Reason
 
+FIRST_QUEUE = 1000
+"""The phases below are those of a site's plan; from here on each is a queue."""
+
 Chunk = bytes | bytearray | memoryview
 State = Literal["pending", "held", "running", "done", "failed"]
 
@@ -48,8 +51,8 @@ class Job(NamedTuple):
 
     @property
     def name(self) -> str:
-        """`kind/key`, unique in a ledger."""
-        return f"{self.kind}/{self.key}"
+        """`kind/key`, or of a job in a queue its key, which begins with the queue's name."""
+        return self.key if self.phase >= FIRST_QUEUE else f"{self.kind}/{self.key}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
 def _phases(snapshot: Snapshot, width: int, room: int) -> list[Text]:
     """The phases in as much detail as there is room for: finished, present, still to come."""
     counts = [count for count in snapshot.counts if count.total]
-    phases = [list(group) for _, group in groupby(counts, key=lambda count: count.phase)]
+    phases = [list(group) for _, group in groupby(counts, key=lambda count: count.stage)]
     finished = [phase for phase in phases if all(_is_settled(count) for count in phase)]
     others = [phase for phase in phases if phase not in finished]
     present, later = others[:1], others[1:]
@@ -141,12 +141,12 @@ def _future(phases: Sequence[Sequence[KindCount]], width: int) -> Text:
 
 
 def _names(phases: Iterable[Iterable[KindCount]]) -> str:
-    return " › ".join(", ".join(count.kind for count in phase) for phase in phases)
+    return " › ".join(", ".join(count.name for count in phase) for phase in phases)
 
 
 def _kind(count: KindCount, columns: _Columns) -> Text:
     started = count.running or count.done or count.failed
-    name = Text(count.kind, "" if started else "dim")
+    name = Text(count.name, "" if started else "dim")
     return _bar(name, count.done, count.failed, count.total, columns)
 
 
@@ -160,7 +160,7 @@ class _Columns(NamedTuple):
 
 
 def _columns(snapshot: Snapshot, width: int) -> _Columns:
-    names = max((len(count.kind) for count in snapshot.counts if count.total), default=0)
+    names = max((len(count.name) for count in snapshot.counts if count.total), default=0)
     return _Columns(
         width=width,
         name=min(max(names, len("total")), width // 4),
@@ -251,6 +251,7 @@ def _pace_line(snapshot: Snapshot) -> Text:
     parts.append(f"{duration(snapshot.elapsed)} so far")
     if snapshot.forecast and not snapshot.ending:
         parts.append(str(snapshot.forecast))
+    parts += snapshot.spending
     return Text("  " + "  ·  ".join(parts))
 
 
@@ -262,6 +263,8 @@ def _note(snapshot: Snapshot) -> Text:
         line.append("stopping after the jobs in hand (Ctrl+C: at once)", "yellow")
     elif snapshot.ending == "failed":
         line.append("a job failed: stopping after the jobs in hand", "red")
+    elif snapshot.waits_for:
+        line.append(f"nothing new begins: {snapshot.waits_for}", "yellow")
     elif snapshot.forecast and snapshot.forecast.unmeasured:
         line.append(f"not measured yet: {', '.join(snapshot.forecast.unmeasured)}", "dim")
     else:

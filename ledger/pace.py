@@ -70,7 +70,7 @@ class Pace:
 
     def look(self, now: float, counts: Sequence[KindCount], in_hand: Sequence[str]) -> None:
         """Take note of the counts at a moment, and of the kind that each worker has in hand."""
-        settled = {count.kind: count.done + count.failed for count in counts}
+        settled = {count.name: count.done + count.failed for count in counts}
         if self._looks:
             self._charge(now - self._now, _shares(counts, in_hand, begun=bool(self._costs)))
             for kind, jobs in settled.items():
@@ -89,10 +89,10 @@ class Pace:
 
     def forecast(self, counts: Sequence[KindCount]) -> Forecast | None:
         """How long what is left will take; None while nothing of it is measured."""
-        failed = [count.phase for count in counts if count.failed]
+        failed = [count.stage for count in counts if count.failed]
         last = min(failed, default=math.inf)  # beyond a phase with failed jobs nothing is taken
         left = {
-            count.kind: count.pending + count.running for count in counts if count.phase <= last
+            count.name: count.pending + count.running for count in counts if count.stage <= last
         }
         known = {kind: jobs for kind, jobs in left.items() if jobs and self._is_measured(kind)}
         seconds = sum(
@@ -135,6 +135,6 @@ def _shares(
     Before anything was in hand the workers were starting, which is nobody's time.
     """
     if not in_hand and begun:
-        phase = min((count.phase for count in counts if count.pending), default=None)
-        in_hand = [count.kind for count in counts if count.pending and count.phase == phase]
+        stage = min((count.stage for count in counts if count.pending), default=None)
+        in_hand = [count.name for count in counts if count.pending and count.stage == stage]
     return {kind: number / len(in_hand) for kind, number in Counter(in_hand).items()}

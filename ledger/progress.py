@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TextIO
 
 import click
 
@@ -24,9 +24,9 @@ from ledger.wording import counted, duration, first_words, printable, speed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ledger.project import Project
     from ledger.slots import InHand
-    from ledger.store import KindCount
-    from ledger.supervisor import Supervisor
+    from ledger.store import KindCount, Store
 
 # Settling and claiming take a moment, in which no job is in hand; that is not waiting.
 BETWEEN_SECONDS = 1.0
@@ -57,7 +57,8 @@ class Snapshot:
 
     `before` is how many jobs were settled before it began, `rate` the jobs it settles in a
     second, as measured (None before there is anything to measure), `places` how many
-    workers were asked for, `ending` why no more jobs are taken, if so.
+    workers were asked for, `ending` why no more jobs are taken, if so, `spending` what queues
+    have spent, `waits_for` why nothing new begins for the moment.
     """
 
     elapsed: float
@@ -69,6 +70,8 @@ class Snapshot:
     before: int = 0
     places: int = 1
     ending: Literal["", "interrupted", "failed"] = ""
+    spending: tuple[str, ...] = ()
+    waits_for: str = ""
 
     @property
     def total(self) -> int:
@@ -102,6 +105,43 @@ class Snapshot:
         return tuple(kind for kind, _ in kinds.most_common())
 
 
+class Watched(Protocol):
+    """What a view needs to know of a run: a supervisor's own, or one that somebody watches."""
+
+    project: Project
+    store: Store
+    interrupted: bool
+    deaths: int
+    held: str | None
+
+    @property
+    def children(self) -> Sequence[Any]:
+        """Its workers, each with a number."""
+        ...
+
+    @property
+    def places(self) -> int:
+        """How many workers were asked for."""
+        ...
+
+    @property
+    def keeps_going(self) -> bool:
+        """Whether a failed job does not end it."""
+        ...
+
+    def counts(self) -> list[KindCount]:
+        """Where the jobs stand that it is about."""
+        ...
+
+    def spending(self) -> tuple[str, ...]:
+        """What its queues have spent."""
+        ...
+
+    def worker_id(self, child: Any) -> int | None:
+        """The id of one of its workers, if it has one by now."""
+        ...
+
+
 # -- measuring ------------------------------------------------------------------------------
 
 
@@ -115,12 +155,12 @@ class Meter:
         self._rows: dict[int, AtWork] = {}
         self._snippets: dict[str, str] = {}
 
-    def snapshot(self, supervisor: Supervisor) -> Snapshot:
+    def snapshot(self, supervisor: Watched) -> Snapshot:
         """The run now."""
         now = time.monotonic()
-        counts = tuple(supervisor.store.counts())
+        counts = tuple(supervisor.counts())
         workers = self._workers(supervisor)
-        self._pace.workers = supervisor.orders.workers
+        self._pace.workers = supervisor.places
         self._pace.look(now, counts, [worker.kind for worker in workers if worker.job])
         snapshot = Snapshot(
             elapsed=now - self._started,
@@ -130,8 +170,10 @@ class Meter:
             forecast=self._pace.forecast(counts),
             deaths=self._deaths(supervisor),
             before=self._settled_before(counts),
-            places=supervisor.orders.workers,
+            places=supervisor.places,
             ending=self._ending(supervisor, counts),
+            spending=supervisor.spending(),
+            waits_for=supervisor.held or "",
         )
         self._before = snapshot
         return snapshot
@@ -141,30 +183,30 @@ class Meter:
             return self._before.before
         return sum(count.done + count.failed for count in counts)
 
-    def _deaths(self, supervisor: Supervisor) -> int:
+    def _deaths(self, supervisor: Watched) -> int:
         """Those of the run; who is killed by a second Ctrl+C has not died on us."""
         if supervisor.interrupted and self._before is not None:
             return self._before.deaths
         return supervisor.deaths
 
     def _ending(
-        self, supervisor: Supervisor, counts: Sequence[KindCount]
+        self, supervisor: Watched, counts: Sequence[KindCount]
     ) -> Literal["", "interrupted", "failed"]:
         if supervisor.interrupted:
             return "interrupted"
-        if self._before is None or supervisor.orders.keep_going:
+        if self._before is None or supervisor.keeps_going:
             return ""
         more = sum(count.failed for count in counts) > self._before.failed
         return "failed" if more else self._before.ending
 
-    def _workers(self, supervisor: Supervisor) -> tuple[AtWork, ...]:
+    def _workers(self, supervisor: Watched) -> tuple[AtWork, ...]:
         rows = [
             self._row(supervisor, child.number, supervisor.worker_id(child))
             for child in supervisor.children
         ]
         return tuple(sorted(rows, key=lambda row: row.worker))
 
-    def _row(self, supervisor: Supervisor, number: int, worker: int | None) -> AtWork:
+    def _row(self, supervisor: Watched, number: int, worker: int | None) -> AtWork:
         folder = supervisor.project.state / "workers"
         hand = slots.in_hand(folder, worker) if worker is not None else None
         if worker is None or hand is None:
@@ -180,7 +222,7 @@ class Meter:
         self._rows[worker] = row
         return row
 
-    def _snippet(self, supervisor: Supervisor, hand: InHand) -> str:
+    def _snippet(self, supervisor: Watched, hand: InHand) -> str:
         kind, _, key = hand.name.partition("/")
         if kind not in KINDS_OF_A_DOCUMENT:
             return ""
@@ -198,10 +240,10 @@ class Meter:
 class View:
     """What `ledger spawn` shows of its run; this one shows nothing (`--quiet`)."""
 
-    def __call__(self, supervisor: Supervisor) -> None:
+    def __call__(self, supervisor: Watched) -> None:
         """Called at every tick of the supervisor, some twenty times a second."""
 
-    def close(self, supervisor: Supervisor) -> None:
+    def close(self, supervisor: Watched) -> None:
         """Called once, at the end."""
 
 
@@ -221,18 +263,18 @@ class PacedView(View):
         self._interrupted = False
         self._unseen = False
 
-    def __call__(self, supervisor: Supervisor) -> None:
+    def __call__(self, supervisor: Watched) -> None:
         """Show the run, if it is time to."""
         now = time.monotonic()
         if now >= self._due or supervisor.interrupted != self._interrupted:
             self._due, self._interrupted = now + self.every, supervisor.interrupted
             self._try(self.show, supervisor)
 
-    def close(self, supervisor: Supervisor) -> None:
+    def close(self, supervisor: Watched) -> None:
         """Show the end."""
         self._try(self.finish, supervisor)
 
-    def _try(self, show: Callable[[Snapshot], None], supervisor: Supervisor) -> None:
+    def _try(self, show: Callable[[Snapshot], None], supervisor: Watched) -> None:
         if self._unseen:
             return
         try:
@@ -284,6 +326,8 @@ class JsonView(PacedView):
             "remaining": None if forecast is None else round(forecast.seconds, 3),
             "unmeasured": [] if forecast is None else forecast.unmeasured,
             "deaths": snapshot.deaths,
+            "spending": list(snapshot.spending),
+            "waits_for": snapshot.waits_for or None,
             "ending": snapshot.ending or None,
             "kinds": [asdict(count) for count in snapshot.counts],
             "workers": [asdict(worker) for worker in snapshot.workers],
@@ -331,6 +375,9 @@ def _moment(snapshot: Snapshot) -> str:
         parts.append("finishing the jobs in hand")
     elif snapshot.forecast:
         parts.append(str(snapshot.forecast))
+    parts += snapshot.spending
+    if snapshot.waits_for:
+        parts.append(f"nothing new begins: {snapshot.waits_for}")
     if snapshot.present:
         parts.append(f"at {', '.join(snapshot.present)}")
     return "  ".join(parts)

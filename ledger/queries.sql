@@ -293,7 +293,7 @@ ORDER BY jobs.id
 LIMIT :limit;
 
 -- name: last_run
-SELECT id, started_at, ended_at, workers, keep_going, stopping, settled_before, outcome
+SELECT id, started_at, ended_at, workers, keep_going, stopping, settled_before, outcome, hold
 FROM runs ORDER BY id DESC LIMIT 1;
 
 -- ---------------------------------------------------------------- health
@@ -574,3 +574,107 @@ SELECT jobs.id, jobs.kind, jobs.key, jobs.state, jobs.uncertain, queues.name AS 
        (jobs.state = 'failed' AND queues.policy = 'hold') AS open
 FROM jobs JOIN queues ON queues.phase = jobs.phase
 WHERE jobs.uncertain > 0 ORDER BY jobs.id;
+
+-- name: results
+SELECT jobs.key, jobs.payload, jobs.state, jobs.seconds, jobs.attempts, results.value
+FROM jobs LEFT JOIN results ON results.job = jobs.id
+WHERE jobs.phase = :phase ORDER BY jobs.id;
+
+-- ---------------------------------------------------------------- receipts
+
+-- name: export_page
+-- Some jobs of queues with what they came to and took in all their tries; `facts` are those of
+-- the last try, since a bare column beside one max() is from the row that has it.
+WITH page AS MATERIALIZED (
+    SELECT id, phase, key, state, payload, uncertain, settled_at FROM jobs
+    WHERE id > :after AND phase IN (SELECT value FROM json_each(:phases))
+      AND (:everything OR state = 'done')
+    ORDER BY id LIMIT :limit
+)
+SELECT page.id, queues.name AS queue, substr(page.key, length(queues.name) + 2) AS key,
+       page.state, page.payload, page.uncertain,
+       CASE WHEN page.state IN ('done', 'failed') THEN page.settled_at END AS settled_at,
+       CASE WHEN page.state = 'done' THEN results.value END AS result,
+       CASE WHEN page.state = 'done'
+            THEN (SELECT min(path) FROM outputs WHERE outputs.job = page.id) END AS output,
+       count(attempts.id) AS attempts, coalesce(sum(attempts.seconds), 0.0) AS seconds,
+       coalesce(sum(attempts.tokens_in), 0) AS tokens_in,
+       coalesce(sum(attempts.tokens_out), 0) AS tokens_out,
+       coalesce(sum(attempts.money), 0) AS money,
+       max(attempts.id) AS last, coalesce(attempts.facts, '{}') AS facts
+FROM page
+JOIN queues ON queues.phase = page.phase
+LEFT JOIN results ON results.job = page.id
+LEFT JOIN attempts ON attempts.job = page.id
+GROUP BY page.id
+ORDER BY page.id;
+
+-- name: count_runs
+SELECT count(*) AS runs, min(started_at) AS first FROM runs;
+
+-- name: settled_span
+-- When the first and the last job was settled since then; of queues every try counts.
+SELECT min(at) AS first, max(at) AS last
+FROM (
+    SELECT settled_at AS at FROM jobs WHERE phase < 1000 AND state IN ('done', 'failed')
+    UNION ALL
+    SELECT started_at + seconds FROM attempts
+)
+WHERE at >= :since;
+
+-- name: settled_over_time
+-- How many were settled in each stretch of so many seconds since then, and how many of them well.
+SELECT CAST(at / :width AS INTEGER) AS stretch, sum(done) AS done, count(*) AS settled
+FROM (
+    SELECT settled_at AS at, state = 'done' AS done FROM jobs
+    WHERE phase < 1000 AND state IN ('done', 'failed')
+    UNION ALL
+    SELECT started_at + seconds, outcome = 'done' FROM attempts
+)
+WHERE at >= :since
+GROUP BY stretch
+ORDER BY stretch;
+
+-- name: durations
+-- Of pages the last try, of queues every one; how long a worker took that died nobody knows.
+SELECT phase, kind, seconds FROM jobs WHERE phase < 1000 AND seconds IS NOT NULL
+UNION ALL
+SELECT jobs.phase, jobs.kind, attempts.seconds FROM attempts JOIN jobs ON jobs.id = attempts.job
+WHERE attempts.outcome <> 'uncertain' OR attempts.seconds > 0;
+
+-- name: latest_tries
+-- Of the last run that has any, the latest first.
+SELECT attempts.run, coalesce(workers.number, attempts.worker) AS worker, jobs.key,
+       attempts.started_at, attempts.seconds, attempts.outcome
+FROM attempts
+JOIN jobs ON jobs.id = attempts.job
+LEFT JOIN workers ON workers.id = attempts.worker
+WHERE attempts.run = (SELECT run FROM attempts WHERE run > 0 ORDER BY id DESC LIMIT 1)
+ORDER BY attempts.id DESC
+LIMIT :limit;
+
+-- name: latest_failures
+-- The latest first; `final` if the job has failed for good, and of this.
+SELECT coalesce(queues.name, '') AS queue, jobs.kind, jobs.key, failures.job, failures.attempt,
+       failures.worker, failures.at, failures.what, failures.context, failures.remedy,
+       (jobs.state = 'failed' AND NOT EXISTS
+            (SELECT 1 FROM failures AS later
+             WHERE later.job = failures.job AND later.id > failures.id)) AS final
+FROM failures
+JOIN jobs ON jobs.id = failures.job
+LEFT JOIN queues ON queues.phase = jobs.phase
+ORDER BY failures.id DESC
+LIMIT :limit;
+
+-- name: tries_by_outcome
+SELECT jobs.phase, attempts.outcome, count(*) AS tries, sum(attempts.seconds) AS seconds,
+       sum(attempts.tokens_in) AS tokens_in, sum(attempts.tokens_out) AS tokens_out
+FROM attempts JOIN jobs ON jobs.id = attempts.job
+GROUP BY jobs.phase, attempts.outcome
+ORDER BY jobs.phase, attempts.outcome;
+
+-- name: uncertain_counts
+SELECT phase, count(*) AS n FROM jobs WHERE uncertain > 0 GROUP BY phase;
+
+-- name: latest_paces
+SELECT at, per_second, why FROM paces WHERE queue = :phase ORDER BY id DESC LIMIT :limit;

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ledger import clock
 from ledger.db import Database, Row
 from ledger.failures import Failure, LedgerError, Reason
-from ledger.jobs import Claim, Job, Published, Spent
+from ledger.jobs import FIRST_QUEUE, Claim, Job, Published, Spent
 from ledger.limits import (
     AHEAD_SECONDS,
     Purse,
@@ -71,6 +71,11 @@ class KindCount:
         return self.queue or self.kind
 
     @property
+    def stage(self) -> int:
+        """Its phase; queues go on side by side, so they are one stage, after the site's."""
+        return min(self.phase, FIRST_QUEUE)
+
+    @property
     def total(self) -> int:
         """All jobs of this kind that the run is about."""
         return self.pending + self.running + self.done + self.failed
@@ -102,9 +107,6 @@ class Frontier:
 POLL_SECONDS = 0.02
 LIMITED_SECONDS = 0.1
 IDLE_SECONDS = 1.0
-FIRST_QUEUE = 1000
-"""The phases below are those of a site's plan."""
-
 Taken = tuple[int, list["Row"], float]
 """A lease token, the claimed rows, and when to begin."""
 
@@ -654,11 +656,6 @@ def _job(job: int, kind: str, key: str, fingerprint: str, payload: str, *counts:
 def is_stuck(queue: Row) -> bool:
     """Whether no waiting will help: its budget is used up, or what comes before it has failed."""
     return bool(queue["exhausted"] or (queue["blocked"] and not queue["waits"]))
-
-
-def is_exhausted(queue: Row) -> bool:
-    """Whether its budget allows no more jobs."""
-    return bool(queue["exhausted"])
 
 
 def _needed(queue: Row, limits: Row, calls: int) -> Purse:

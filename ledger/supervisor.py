@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING
 
 from ledger import slots, tidy
 from ledger.bell import Bell
+from ledger.bulk.spending import spending
 from ledger.failures import Exit, HeldError, LedgerError, Reason
+from ledger.jobs import FIRST_QUEUE
 from ledger.locks import is_locked, lock
 from ledger.logs import run_log
 from ledger.orphans import end_orphans
 from ledger.points import Point, reached
 from ledger.restraint import Restraint
-from ledger.store import FIRST_QUEUE, is_exhausted
 from ledger.warden import Warden
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ class Orders:
     keep_going: bool = False
     cool_down: float = 0.0
     nice: int = 0
-    queues: frozenset[int] | None = None
+    kinds: frozenset[str] | None = None
+    queues: frozenset[int] = frozenset()
     restraint: Restraint = field(default_factory=Restraint)
 
 
@@ -147,17 +150,45 @@ class Supervisor:
     def _exit_code(self) -> Exit:
         if self.interrupted:
             return Exit.INTERRUPTED
-        counts = [count for count in self.store.counts() if self.is_about(count)]
+        counts = self.counts()
         if any(count.failed for count in counts):
             return Exit.FAILED
         if not any(count.pending or count.running for count in counts):
             return Exit.DONE
-        return Exit.BUDGET if any(map(is_exhausted, self.store.rows("queues"))) else Exit.HELD
+        waiting = {count.phase for count in counts if count.pending}
+        exhausted = any(
+            row["exhausted"] for row in self.store.rows("queues") if row["phase"] in waiting
+        )
+        return Exit.BUDGET if exhausted else Exit.HELD
 
-    def is_about(self, count: KindCount) -> bool:
-        """Whether the run is about jobs of that kind and queue."""
-        queues = self.orders.queues
-        return queues is None or count.phase < FIRST_QUEUE or count.phase in queues
+    def counts(self) -> list[KindCount]:
+        """Where the jobs stand that the run is about."""
+        kinds, queues = self.orders.kinds, self.orders.queues
+        return [
+            count
+            for count in self.store.counts()
+            if kinds is None
+            or (count.kind in kinds if count.phase < FIRST_QUEUE else count.phase in queues)
+        ]
+
+    def spending(self) -> tuple[str, ...]:
+        """What the queues that the run is about have spent."""
+        chosen = [
+            row
+            for row in self.store.rows("queues")
+            if self.orders.kinds is None or row["phase"] in self.orders.queues
+        ]
+        return tuple(filter(None, map(spending, chosen)))
+
+    @property
+    def places(self) -> int:
+        """How many workers were asked for."""
+        return self.orders.workers
+
+    @property
+    def keeps_going(self) -> bool:
+        """Whether a failed job does not end the run."""
+        return self.orders.keep_going
 
     @property
     def log(self) -> FilteringBoundLogger:
@@ -327,6 +358,8 @@ class Supervisor:
             self._bell.ring()
 
         handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGCHLD: wake}
+        if threading.current_thread() is not threading.main_thread():
+            handlers = {}  # as a library in a thread: signals are the program's own business
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield

@@ -262,8 +262,9 @@ class FakeRun:
 
     def __init__(self, folder: Any, *counts: KindCount) -> None:
         self.project = SimpleNamespace(state=folder)
-        self.store = SimpleNamespace(counts=lambda: list(counts))
-        self.orders = SimpleNamespace(workers=2, keep_going=False)
+        self.store = SimpleNamespace()
+        self.counts, self.spending = lambda: list(counts), lambda: ()
+        self.places, self.keeps_going, self.held = 2, False, None
         self.children = [SimpleNamespace(number=2, id=20), SimpleNamespace(number=1, id=None)]
         self.deaths, self.interrupted = 0, False
         self.worker_id = lambda child: child.id

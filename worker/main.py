@@ -18,13 +18,13 @@ from ledger import clock
 from ledger.bell import Bell
 from ledger.catalogue import read_facts
 from ledger.failures import JobError, TransientJobError, UncertainJobError
-from ledger.jobs import MadeFile, Receipt, Settlement
+from ledger.jobs import FIRST_QUEUE, MadeFile, Receipt, Settlement
 from ledger.kinds import module_of
 from ledger.logs import WorkerLog
 from ledger.points import Point, reached
 from ledger.project import STATE_FOLDER, Project, parse_project
 from ledger.slots import Slot
-from ledger.store import FIRST_QUEUE, StaleLeaseError, Store
+from ledger.store import StaleLeaseError, Store
 from worker.context import Context
 from worker.failing import reason_for
 from worker.publish import Publisher

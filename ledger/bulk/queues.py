@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger import clock
 from ledger.failures import BadInputError, LedgerError, Problem
-from ledger.store import FIRST_QUEUE
+from ledger.jobs import FIRST_QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -182,7 +182,7 @@ class Function(_Stored):
     file: str = ""
     name: str = ""
     out: str = ""
-    timeout: float | None = None
+    retries: int = 0
 
     def unknown(self, record: Record) -> list[str]:
         """None."""

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING
 
 from ledger.bulk.functions import find_function
-from ledger.failures import JobError
+from ledger.failures import JobError, TransientJobError
 from worker.bulk import SITES, plan_nothing, task_of
+from worker.failing import reason_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,15 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     function = context.kept(
         f"function {recipe.file or recipe.module}:{recipe.name}", lambda _: find_function(recipe)
     )
-    value = function(job.payload["item"])
+    try:
+        value = function(job.payload["item"])
+    except Exception as error:
+        if job.attempt > recipe.retries:
+            raise
+        reason = reason_for(job, error)
+        raise TransientJobError(
+            reason.what, context=reason.context, remedy=reason.remedy
+        ) from error
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
