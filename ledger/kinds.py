@@ -30,7 +30,9 @@ class Kind(Protocol):
     `needs` names the kinds whose jobs must all be done before a job of this kind may run;
     phases follow from it. `sites` names the kinds of site (`[site] kind`) it works for.
     `effects` is true when a run changes more than its outputs (it calls a paid server, say):
-    such a job is settled by itself, as soon as it is done.
+    such a job is settled by itself, as soon as it is done. A module may also have
+    `prepare(context)`, called once in each worker before the first job of the kind: what takes
+    long then is not part of a job that has a slot in a rate.
     """
 
     needs: tuple[str, ...]

@@ -6,6 +6,7 @@ all processes together keep to it. Times are on the clock of leases, money in 10
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ def next_slot(queue: Row, now: float) -> Slot:
     interval = queue["interval"] / queue["pace"]
     due = max(queue["due"], now) + interval
     return Slot(max(now, due - (queue["burst"] + 1) // 2 * interval), due)
+
+
+def lateness(queue: Row) -> float:
+    """By how many seconds a start may be late: what is kept back of the burst covers that."""
+    if queue["interval"] is None:
+        return math.inf
+    spare = max(1, queue["burst"] - (queue["burst"] + 1) // 2)
+    return float(spare * queue["interval"] / queue["pace"])
 
 
 def rests_until(queue: Row, now: float, seconds: float) -> dict[str, float]:

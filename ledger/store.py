@@ -26,6 +26,7 @@ from ledger.limits import (
     faster,
     has_budget,
     is_a_step,
+    lateness,
     money_of,
     next_slot,
     rests_until,
@@ -183,16 +184,27 @@ class Store(Database):
         # a queue with jobs that are due waits for its own to end: who settles takes the next
         return max(POLL_SECONDS if lane.queue is None else LIMITED_SECONDS, wait)
 
-    def go_ahead(self, token: int, phase: int, lease_seconds: float) -> bool:
-        """Just before an effect: renew the lease; False when the queue is to wait after all.
+    def may_begin(self, phase: int, start: float) -> bool:
+        """Just before an effect: whether a job that was to begin at `start` still may.
+
+        Not if its queue was paused or told to rest meanwhile, nor if it is so late that it would
+        run together with those of later slots; it is given back then, and takes another slot.
+        """
+        queue = self.queue(phase)
+        if queue is None:
+            return True
+        now = self.now()
+        rests = queue["paused"] or queue["resume_at"] > now
+        return not rests and now - start <= lateness(queue)
+
+    def keep(self, token: int, lease_seconds: float) -> None:
+        """Renew a lease, or say that it is lost.
 
         Raises:
-            StaleLeaseError: the lease is no longer held; the job may be somebody else's by now.
+            StaleLeaseError: it is no longer held; its jobs may be somebody else's by now.
         """
         if not self.renew(token, lease_seconds):
             raise _stale(token)
-        queue = self.rows("queue", phase=phase)
-        return not queue or not (queue[0]["paused"] or queue[0]["resume_at"] > self.now())
 
     def queue(self, phase: int) -> Row | None:
         """The queue whose jobs are in that phase; None for the site's."""

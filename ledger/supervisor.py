@@ -259,6 +259,7 @@ class Supervisor:
         reached(Point.WORKER_DEAD)
         at_work = slots.in_hand(self._slots, worker) if worker is not None else None
         cause = _cause(child.process.returncode)
+        held = worker is not None and bool(self.store.rows("leases_of", worker=worker))
         if worker is not None:
             # a worker that we were told to stop at once says nothing against its job
             guilty = at_work is not None and at_work.job and not self.interrupted
@@ -273,7 +274,8 @@ class Supervisor:
             slots.remove(self._slots, worker)
         # an exception while it settled would come again for ever
         crashed = child.process.returncode >= 0
-        fruitful = at_work is not None and (at_work.job or (at_work.finished and not crashed))
+        came_to_work = at_work is not None and (at_work.finished or held)
+        fruitful = at_work is not None and (at_work.job or (came_to_work and not crashed))
         self._fruitless = 0 if fruitful else self._fruitless + 1
         if self._fruitless >= FRUITLESS_STARTS and not self.interrupted:
             raise LedgerError(

@@ -73,6 +73,7 @@ class Worker:
         self.context.store = self.store
         self.context.scratch = project.state / "work" / str(self.id)
         self.renewed = 0.0
+        self.prepared: set[str] = set()
 
     @property
     def lease_seconds(self) -> float:
@@ -118,6 +119,7 @@ class Worker:
             return self._settle(claim, finished, proceed=not (stop or self.cool_down))
         except StaleLeaseError as error:
             self.log.warning("lease lost", token=claim.token, why=str(error))
+            self.slot.leave()
             return None
         finally:
             self.heart.rest()
@@ -153,14 +155,17 @@ class Worker:
 
     def _is_cleared(self, claim: Claim, job: Job) -> bool:
         """Whether a job with effects may begin: its time has come and its lease is fresh."""
+        if job.kind not in self.prepared:
+            self.prepared.add(job.kind)
+            getattr(self.kinds[job.kind], "prepare", lambda _: None)(self.context)
         while (wait := claim.start - self.store.now()) > 0 and not self.draining:
             self.bell.wait(wait)
         if self.draining:
             return False
-        if self.store.now() - self.renewed < FRESH_SECONDS:
-            return True
-        self.renewed = self.store.now()
-        return self.store.go_ahead(claim.token, job.phase, self.lease_seconds)
+        if self.store.now() - self.renewed > FRESH_SECONDS:
+            self.renewed = self.store.now()
+            self.store.keep(claim.token, self.lease_seconds)
+        return job.phase < FIRST_QUEUE or self.store.may_begin(job.phase, claim.start)
 
     def _next_batch(self, jobs: int, seconds: float) -> int:
         """As many as should fit into SETTLE_SECONDS, growing fourfold at most."""
@@ -181,8 +186,11 @@ class Worker:
             claim=self.batch if proceed and not self.draining else 0,
             lease_seconds=self.lease_seconds,
         )  # fmt: skip
+        if finished and self.kinds[finished[-1][0].kind].effects:
+            # an effect that is not settled may be repeated: it is in hand until it is
+            self.slot.leave()
         self.settled += [job.name for job, _ in finished]
-        if after is not None and after.start == 0:
+        if after is not None:
             self.renewed = self.store.now()
         return after
 
@@ -202,7 +210,9 @@ class Worker:
             settlement = Settlement(job.id, "done", time.perf_counter() - started, outputs)
         if receipt is not None:
             settlement = settlement._replace(receipt=receipt)
-        self.slot.leave()  # not in a `finally`: what ends the worker does so with the job in hand
+        # not in a `finally`: what ends the worker does so with the job in hand
+        if not self.kinds[job.kind].effects:
+            self.slot.leave()
         return settlement
 
     def _publish(self, job: Job, owned: dict[str, Published]) -> tuple[Published, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ledger.bulk.ready import read_key
@@ -27,6 +29,14 @@ def client(context: Context) -> httpx2.Client:
     """One for the process: connections are kept, and its TLS set-up costs 60 ms."""
     made: httpx2.Client = context.kept("http client", lambda _: library("httpx2", INSTALL).Client())
     return made
+
+
+def prepare_client(context: Context) -> None:
+    """What takes a moment at the first request, done before its slot comes."""
+    client(context)
+    for name in ("jinja2", "jsonschema"):
+        with suppress(ImportError):
+            import_module(name)
 
 
 def ask(context: Context, task: Task, method: str, url: str, **request: Any) -> Answer:

@@ -18,8 +18,10 @@ LONGEST_CAUSE = 300
 # of a number only what is a status tells one cause from another
 _STATUS = r"\b(?:status|HTTP|signal|errno|code) \d+\b"
 _URL = r"https?://([^\s/?#'\"]+)[^\s'\",;]*"
-_QUOTED = r"'[^'\n]*'|\"[^\"\n]*\"|“[^”\n]*”"
-_PATH = r"(?<![\w.~-])(?:~|\.{1,2})?(?:/?[\w.+@%~-]+)?(?:/[\w.+@%~-]+)+/?"
+_QUOTED = r"(?<!\w)'[^'\n]*'(?!\w)|\"[^\"\n]*\"|“[^”\n]*”"
+# `and/or` is none: it starts at a root, has two slashes, or an extension
+_PART = r"[\w.+@%~-]+"
+_PATH = rf"(?<![\w.~-])(?:[~.]{{0,2}}/(?:{_PART}/?)+|(?:{_PART}/){{2,}}(?:{_PART})?|{_PART}/{_PART}\.\w+)"
 _NUMBER = r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8}[0-9a-f-]*\b|\d+(?:[.,:]\d+)*"
 _VARYING = re.compile(f"({_STATUS})|{_URL}|({_QUOTED})|({_PATH})|(?:{_NUMBER})")
 
@@ -85,5 +87,3 @@ def _common(match: re.Match[str]) -> str:
     if host:
         return f"{host}/…"
     return "‘…’" if quoted else "PATH" if path else "N"
-
-

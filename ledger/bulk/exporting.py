@@ -6,12 +6,11 @@ import csv
 import io
 import json
 import os
+import sys
 import tempfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from ledger.bulk.amounts import UNITS
 from ledger.bulk.placeholders import as_text
@@ -96,7 +95,7 @@ def _iso(at: float) -> str:
 
 def _print(lines: Iterable[str]) -> None:
     """Half a surrogate, which a file name may hold, is spelt out: in JSON that is its escape."""
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     try:
         for line in lines:
             out.write(line.encode("utf-8", "backslashreplace"))

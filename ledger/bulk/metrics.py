@@ -17,13 +17,13 @@ from ledger import slots
 from ledger.bulk.amounts import UNITS
 from ledger.bulk.queues import all_queues
 from ledger.bulk.writing import write_whole
-from ledger.db import Row
 from ledger.store import Store
 from ledger.supervisor import coordinator_lives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ledger.db import Row
     from ledger.project import Project
 
 Sort = Literal["gauge", "counter"]
@@ -170,15 +170,15 @@ def _of_runs(project: Project, store: Store) -> Iterable[Family]:
     alive = sum(slots.is_alive(folder, row["id"]) for row in store.open_workers())
     started = [] if run is None else _alone(run["started_at"])
     ended = [] if run is None or run["ended_at"] is None else _alone(run["ended_at"])
-    yield Family("leases", "gauge", "Leases under which jobs are held.", _alone(store.live_leases()))
+    yield Family(
+        "leases", "gauge", "Leases under which jobs are held.", _alone(store.live_leases())
+    )
     yield Family("workers_alive", "gauge", "Worker processes that live.", _alone(alive))
     yield Family(
         "coordinator_alive", "gauge", "Whether a process is planning or building.",
         _alone(int(coordinator_lives(project))),
     )  # fmt: skip
-    yield Family(
-        "last_run_start_timestamp_seconds", "gauge", "When the last run began.", started
-    )
+    yield Family("last_run_start_timestamp_seconds", "gauge", "When the last run began.", started)
     yield Family(
         "last_run_end_timestamp_seconds", "gauge", "When it ended; absent while it goes on.", ended
     )

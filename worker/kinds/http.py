@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.bulk.placeholders import fill
 from ledger.jobs import Spent
 from worker.bulk import SITES, plan_nothing, task_of
-from worker.web import ask
+from worker.web import ask, prepare_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,8 @@ needs = ()
 sites = SITES
 effects = True
 plan = plan_nothing
+
+prepare = prepare_client
 
 KEPT_BYTES = 1_000_000
 """The longest body that is kept as a result when it goes into no file."""

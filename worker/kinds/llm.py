@@ -10,7 +10,7 @@ from ledger.bulk.schemas import flaw_of
 from ledger.failures import JobError, TransientJobError
 from ledger.jobs import Spent
 from worker.bulk import SITES, plan_nothing, task_of
-from worker.web import ask
+from worker.web import ask, prepare_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ needs = ()
 sites = SITES
 effects = True
 plan = plan_nothing
+
+prepare = prepare_client
 
 _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 
