@@ -15,7 +15,6 @@ from ledger.kinds import kind_files, kind_modules, kinds_of_site, phases
 from ledger.project import STATE_FOLDER
 from ledger.resources import resource
 from ledger.sites import load_site
-from ledger.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from ledger.corpus.placed import Placed
     from ledger.corpus.words import Word
     from ledger.project import Project
+    from ledger.templates import Templates
 
 Stamp = tuple[str, int | None, int | None]
 """The name of a file, its size, and when it was changed, in ns."""
@@ -73,7 +73,6 @@ class Plan:
     def __init__(self, project: Project, documents: list[Placed], known: Known) -> None:
         self.project = project
         self.settings = project.settings
-        self.templates = Templates(project)
         self.documents = documents
         self.existing = known.jobs
         self.artefacts: dict[str, str] = {}
@@ -82,6 +81,13 @@ class Plan:
         self.notes: list[Problem] = []
         self.words: list[Word] = []
         self.sources: Stamps = {}
+
+    @cached_property
+    def templates(self) -> Templates:
+        """The project's templates."""
+        from ledger.templates import Templates  # and with it Jinja
+
+        return Templates(self.project)
 
     @cached_property
     def corpus_digest(self) -> str:

@@ -12,7 +12,6 @@ from ledger.failures import BadInputError, Problem
 from ledger.planner import source_stamps
 from ledger.project import SETTINGS_FILE
 from ledger.sites import load_site
-from ledger.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +35,7 @@ def check_before_spawn(
     site = load_site(project.settings.site.kind)
     problems = [
         *_check_settings(project, facts.get("settings", "")),
-        *Templates(project).check(site.page_templates(project)),
+        *_check_templates(project, site.page_templates(project)),
         *_check_folder(project),
         *site.obstacles(project),
         *_check_room(project, store, facts.get("job_bytes", {})),
@@ -46,6 +45,14 @@ def check_before_spawn(
     if problems:
         raise BadInputError(problems)
     return _edited_since(project, facts.get("sources", {}))
+
+
+def _check_templates(project: Project, names: frozenset[str]) -> list[Problem]:
+    if not names:
+        return []
+    from ledger.templates import Templates  # and with it Jinja
+
+    return Templates(project).check(names)
 
 
 def _check_settings(project: Project, planned: str) -> list[Problem]:

@@ -678,3 +678,7 @@ SELECT phase, count(*) AS n FROM jobs WHERE uncertain > 0 GROUP BY phase;
 
 -- name: latest_paces
 SELECT at, per_second, why FROM paces WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
+
+-- name: paces_of
+-- The latest changes of a queue's rate, newest first.
+SELECT at, per_second, why FROM paces WHERE queue = :phase ORDER BY id DESC LIMIT :limit;

@@ -11,10 +11,11 @@ import click
 
 from ledger import clock, slots
 from ledger.bell import Bell
+from ledger.bulk.spending import queue_lines, queue_status
 from ledger.db import journal_mode, sqlite_version
 from ledger.store import Store
 from ledger.supervisor import coordinator_lives
-from ledger.wording import duration
+from ledger.wording import counted, duration
 
 if TYPE_CHECKING:
     from ledger.failures import Failure
@@ -32,6 +33,8 @@ class Status:
     counts: tuple[KindCount, ...]
     failures: tuple[Failure, ...]
     run: dict[str, Any] | None
+    queues: tuple[dict[str, Any], ...]
+    uncertain: tuple[dict[str, Any], ...]
     in_hand: tuple[tuple[int, str, float], ...]
     going_on: bool
 
@@ -61,6 +64,8 @@ class Status:
                 {"worker": worker, "job": job, "seconds": round(seconds, 3)}
                 for worker, job, seconds in self.in_hand
             ],
+            "queues": list(self.queues),
+            "uncertain": list(self.uncertain),
             "failures": [failure.as_dict() for failure in self.failures],
             "sqlite": {"version": sqlite_version(), "journal": journal_mode()},
         }
@@ -70,12 +75,16 @@ def read_status(project: Project) -> Status:
     """Read the ledger once; the connection is closed again, so that it never holds up a checkpoint."""
     with Store(project.ledger_path, read_only=True) as store:
         counts, failures, run = store.counts(), store.failures(), store.last_run()
+        queues = tuple(queue_status(store, row) for row in store.rows("queues"))
+        uncertain = tuple(dict(row) for row in store.rows("uncertain_jobs")) if queues else ()
         workers = [(row["id"], row["number"]) for row in store.open_workers()]
     going_on = coordinator_lives(project) and run is not None and run["ended_at"] is None
     return Status(
         counts=tuple(counts),
         failures=tuple(failures),
         run=dict(run) if run is not None else None,
+        queues=queues,
+        uncertain=uncertain,
         in_hand=_in_hand(project, workers) if going_on else (),
         going_on=going_on,
     )
@@ -115,11 +124,15 @@ def _show(project: Project, *, as_json: bool) -> None:
 def _lines(status: Status) -> list[str]:
     lines = [f"{'kind':16}{'done':>10}{'running':>10}{'pending':>10}{'held':>8}{'failed':>8}"]
     lines += [
-        f"{count.kind:16}{count.done:>10,}{count.running:>10,}{count.pending:>10,}"
+        f"{count.name:16}{count.done:>10,}{count.running:>10,}{count.pending:>10,}"
         f"{count.held:>8,}{count.failed:>8,}"
         for count in status.counts
     ]
     lines += ["", _summary(status)]
+    lines += [line for queue in status.queues for line in queue_lines(queue)]
+    lines += _uncertain(status)
+    if status.going_on and status.run and status.run["hold"]:
+        lines.append(f"nothing new begins: {status.run['hold']}")
     lines += [
         f"  worker {worker:>3}  {job}  {seconds:.1f} s" for worker, job, seconds in status.in_hand
     ]
@@ -134,6 +147,24 @@ def _lines(status: Status) -> list[str]:
         more = len(status.failures) - SHOWN_FAILURES
         lines += ["", f"… and {more:,} more: ledger status --json"]
     return lines
+
+
+def _uncertain(status: Status) -> list[str]:
+    """Which jobs may have had their effect more often than it is noted, and what to do."""
+    lines = [
+        f"uncertain: {job['queue']}/{job['key'].partition('/')[2]} {_fate(job)}"
+        for job in status.uncertain[:SHOWN_FAILURES]
+    ]
+    more = len(status.uncertain) - SHOWN_FAILURES
+    return lines if more <= 0 else [*lines, f"… and {more:,} more: ledger status --json"]
+
+
+def _fate(job: dict[str, Any]) -> str:
+    if job["open"]:
+        return "may have had its effect: ledger retry --uncertain, or ledger cancel --uncertain"
+    return (
+        f"is {job['state']}, and may have had its effect {counted(job['uncertain'], 'time')} more"
+    )
 
 
 def _summary(status: Status) -> str:

@@ -111,6 +111,7 @@ class Supervisor:
 
     def _build(self) -> None:
         last_reap = 0.0
+        self._restrain()
         while self._fill_vacancies() or self.children:
             self._bell.wait(TICK_SECONDS)
             self._collect()
@@ -130,13 +131,17 @@ class Supervisor:
         if self.stopping or not self._vacant or self.store.outlook(self.run).over:
             return False
         starting = sum(self.worker_id(child) is None for child in self.children)
+        called: list[Child] = []
         for number in self._vacant[: max(0, CORES - starting)]:
             if self.stopping:  # a signal may come at any time
                 break
             self._vacant.remove(number)
-            self.children.append(self._start(number))
+            called.append(self._start(number))
+            self.children.append(called[-1])
         if self.stopping:  # it came before the new ones were among the children
             self.drain()
+        for child in called:  # now that all are called: to open the log takes a tenth of a second
+            self.log.info("worker called", worker=child.number, pid=child.process.pid)
         return True
 
     def _restrain(self) -> None:
@@ -220,7 +225,6 @@ class Supervisor:
         if self.orders.nice:
             os.setpriority(os.PRIO_PROCESS, process.pid, self.orders.nice)
         reached(Point.WORKER_CALLED)
-        self.log.info("worker called", worker=number, pid=process.pid)
         return Child(number, process, errors, after)
 
     def _collect(self) -> None:
@@ -232,8 +236,15 @@ class Supervisor:
             worker = self.worker_id(child)
             if child.process.returncode == 0 and self._has_left(worker):
                 self._forget(child, worker)
+                self._dismiss()
             else:
                 self._bury(child, worker)
+
+    def _dismiss(self) -> None:
+        """One has left since there is nothing more to do: the idle need not find that out."""
+        if self.children and self.store.outlook(self.run).over:
+            for child in self.children:
+                child.process.terminate()
 
     def worker_id(self, child: Child) -> int | None:
         """The id under which the worker registered itself, if it has got that far."""

@@ -73,7 +73,7 @@ def task_of(job: Job, context: Context) -> Task:
     """
     queue = context.queue(job)
     if queue is None:
-        raise JobError(f"the queue of {job.name} is gone", remedy="add it again: ledger add")
+        raise JobError(f"the queue of {job.name} is gone", remedy="add it again: ledger add --help")
     recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
     key = job.key.partition("/")[2]
     output = output_of(recipe, job.payload, key)

@@ -97,8 +97,9 @@ class Worker:
             with suppress(StaleLeaseError):  # then there is nothing to give back
                 self._settle(claim, [])
         shutil.rmtree(self.context.scratch, ignore_errors=True)
-        self.store.end_worker(self.id, "drained" if self.draining else "finished")
-        self.log.info("worker left", drained=self.draining)
+        drained = self.draining and not self.store.outlook(self.run).over
+        self.store.end_worker(self.id, "drained" if drained else "finished")
+        self.log.info("worker left", drained=drained)
 
     def drain(self) -> None:
         """Leave after the job in hand; may be called from a signal handler or a thread."""
@@ -353,3 +354,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     worker.work()
+    worker.store.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # all is written; to take Python down in order takes as long as many a job

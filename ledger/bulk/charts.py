@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 WIDTH = 1000
 STRETCHES = 60
-"""The most bars of a chart over time."""
+FEWEST_STRETCHES = 12
+"""How many bars a chart over time has room for: a few are no walls."""
+
+FEWEST_BUCKETS = 8
 
 _NICE = (
-    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
     7200, 14_400, 21_600, 43_200, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400,
 )  # fmt: skip
 
@@ -48,15 +51,15 @@ class Span(NamedTuple):
 
 def stretch_seconds(span: float) -> float:
     """The width of a bar, so that there are not too many and a person can name it."""
-    return next((width for width in _NICE if span / width < STRETCHES), _NICE[-1])
+    longest = span / (STRETCHES - 1)  # a machine without a clock begins in 1970
+    return next((width for width in _NICE if span / width < STRETCHES), longest)
 
 
 def bars(columns: Sequence[tuple[int, Sequence[Part]]], what: str, height: int = 120) -> Markup:
     """Stacked bars, each at its place; the highest reaches to the top."""
-    places = [place for place, _ in columns]
-    first, count = min(places), max(places) - min(places) + 1
+    first, count = room([place for place, _ in columns])
     top = max(sum(part.amount for part in parts) for _, parts in columns) or 1
-    width = WIDTH / max(count, 12)  # a few bars are no walls
+    width = WIDTH / count
     shapes = []
     for place, parts in columns:
         below = 0.0
@@ -66,6 +69,11 @@ def bars(columns: Sequence[tuple[int, Sequence[Part]]], what: str, height: int =
             shapes.append(_rect((x, y, width * 0.86, size), part.name, part.title))
             below += size
     return _svg(height, shapes, what, "bars")
+
+
+def room(places: Sequence[int]) -> tuple[int, int]:
+    """The first place of a chart, and how many there are."""
+    return min(places), max(max(places) - min(places) + 1, FEWEST_STRETCHES)
 
 
 def shares(parts: Iterable[Part], what: str) -> Markup:
@@ -108,8 +116,8 @@ def edges_around(values: Iterable[float]) -> tuple[float, ...]:
     """The edges of the buckets that these values fall into."""
     values = list(values)
     low = max(bisect_right(EDGES, min(values)) - 1, 0)
-    high = min(bisect_right(EDGES, max(values)), len(EDGES) - 1)
-    return EDGES[low : max(high, low + 1) + 1]
+    high = max(bisect_right(EDGES, max(values)), low + FEWEST_BUCKETS)
+    return EDGES[min(low, len(EDGES) - 1 - FEWEST_BUCKETS) : high + 1]
 
 
 def steps(points: Sequence[tuple[float, float]], what: str, height: int = 60) -> Markup:

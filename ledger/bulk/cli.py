@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 ledger add --name thumbs --out 'thumbs/{stem}.webp' -- cwebp {path} -o {out} ::: img/*.png
-ledger add --name render --matrix tutorial=@tutorials.txt --matrix lang=en,es,de \\
-    --out 'out/{tutorial}.{lang}.mp4' -- forge render {tutorial} --lang {lang}
-ledger add --name facts --kind llm --input pages.jsonl --prompt facts.j2 \\
-    --schema facts.schema.json --out 'facts/{id}.json' --rate 300/min --budget 25.00
-find . -name '*.log' -print0 | ledger add --name zip -0 --out '{}.gz' -- gzip -c {}
+ledger add --name render --matrix lang=en,es --matrix t=@list.txt -- forge {t} --lang {lang}
+ledger add --name facts --kind llm --input pages.jsonl --prompt facts.j2 --out 'facts/{id}.json'
+ledger add --name pages --kind http --input ids.csv --url 'https://example.org/{id}' --rate 5/s
+ledger add --name zip -0 --arg-file - --out '{}.gz' -- gzip -c {}
 """
 
 

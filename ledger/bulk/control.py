@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ledger.store import KindCount
 
 LOOK_SECONDS = 0.05
+STOPPING = "stopping: the jobs in hand are finished first (Ctrl+C only ends the waiting)\n"
 WATCH_SECONDS = 0.25
 
 
@@ -102,6 +103,8 @@ def stop(project: Project, *, now: bool) -> str:
         os.kill(pid, signal.SIGTERM)
         if now:
             os.kill(pid, signal.SIGINT)
+    sys.stderr.write(STOPPING if not now else "stopping at once\n")
+    sys.stderr.flush()
     while _coordinator(project) == pid:
         time.sleep(LOOK_SECONDS)
     return "stopped; `ledger spawn` goes on from here"
@@ -204,7 +207,7 @@ def attach(project: Project) -> Exit:
 
     if not coordinator_lives(project):
         raise LedgerError(
-            f"no run goes on in {project.root}", remedy="ledger spawn --detach begins one"
+            f"no run goes on in {project.root}", remedy="begin one: ledger spawn --detach"
         )
     bell = Bell()
     signal.signal(signal.SIGINT, lambda *_: bell.ring())

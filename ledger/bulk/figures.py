@@ -63,8 +63,9 @@ def _throughput(store: Store, name: str, since: float) -> Throughput | None:
     columns = [(row["stretch"], _bar(row, width)) for row in rows]
     top = max(row["settled"] for row in rows)
     what = f"{counted(sum(row['settled'] for row in rows), 'job')} settled over time"
-    first, last = rows[0]["stretch"] * width, (rows[-1]["stretch"] + 1) * width
-    return Throughput(name, charts.bars(columns, what), first, last, width, top)
+    first, count = charts.room([place for place, _ in columns])
+    ends = first * width, (first + count) * width
+    return Throughput(name, charts.bars(columns, what), *ends, width, top)
 
 
 def _bar(row: Row, width: float) -> list[Part]:
@@ -167,6 +168,7 @@ class Spend(NamedTuple):
     share: Markup | None
     rate: str
     chart: Markup | None
+    top: str
     first: float
     last: float
 
@@ -175,9 +177,13 @@ def spend(store: Store, queue: Row) -> Spend:
     """Of one queue."""
     rows = store.rows("latest_paces", phase=queue["phase"], limit=PACES)[::-1]
     points = [(row["at"], row["per_second"]) for row in rows]
-    chart = charts.steps(points, f"rate of {queue['name']} over time") if points else None
-    first, last = (points[0][0], points[-1][0]) if points else (0.0, 0.0)
-    return Spend(queue["name"], spending(queue), _share(queue), _rate(queue), chart, first, last)
+    told = queue["name"], spending(queue), _share(queue), _rate(queue)
+    if not points:
+        return Spend(*told, None, "", 0.0, 0.0)
+    chart = charts.steps(points, f"rate of {queue['name']} over time")
+    highest = as_rate(max(rate for _, rate in points))
+    top = f"{highest} at most" + (f", the last {PACES} changes" if len(rows) == PACES else "")
+    return Spend(*told, chart, top, points[0][0], points[-1][0])
 
 
 def _share(queue: Row) -> Markup | None:

@@ -26,6 +26,6 @@ def moment(at: float) -> str:
 
 def in_seconds(seconds: float) -> str:
     """A duration, with as many digits as say something."""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms" if seconds < 0.0995 else f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 59.95 else duration(seconds)
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 59.95 else duration(seconds)

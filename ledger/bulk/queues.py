@@ -218,7 +218,9 @@ def chosen(database: Database, names: Iterable[str]) -> list[Row]:
     if unknown:
         raise LedgerError(
             f"no queue is called {', '.join(unknown)}",
-            remedy=f"use one of: {', '.join(sorted(known))}" if known else "add one: ledger add",
+            remedy=f"use one of: {', '.join(sorted(known))}"
+            if known
+            else "add one: ledger add --help",
         )
     return [row for row in queues if not wanted or row["name"] in wanted]
 

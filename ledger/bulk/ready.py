@@ -31,7 +31,7 @@ def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any])
     """
     chosen = queues.chosen(store, names)
     if limits and not chosen:
-        raise LedgerError("there is no queue to limit", remedy="add one: ledger add")
+        raise LedgerError("there is no queue to limit", remedy="add one: ledger add --help")
     if limits and len(chosen) > 1 and not list(names):
         raise LedgerError(
             f"there are {len(chosen)} queues, and a limit is for one",
@@ -83,7 +83,7 @@ def _of_money(queue: Row) -> list[Problem]:
         return [
             Problem(
                 f"queue {queue['name']}", "has a budget, and what a job costs is not known",
-                f"say it: ledger add --name {queue['name']} --cost 0.002 …",
+                f"say it with --cost 0.002 when you add to {queue['name']}",
             )
         ]  # fmt: skip
     return []

@@ -50,9 +50,10 @@ def write_report(project: Project, output: Path | None) -> str:
         facts = gather(store)
     facts["going_on"] = coordinator_lives(project)
     words = {"counted": counted, "moment": moment, "seconds": in_seconds, "legible": legible}
+    name = legible(project.root.resolve().name)
     text = Templates(project).render(
-        TEMPLATE, project=project.root.resolve().name, written=clock.wall(), version=__version__,
-        states=STATES, **words, **facts,
+        TEMPLATE, project=name, written=clock.wall(), version=__version__, states=STATES,
+        limits={"tries": TRIES, "failures": FAILURES}, **words, **facts,
     )  # fmt: skip
     write_whole(path, text)
     here = Path.cwd()
@@ -64,8 +65,7 @@ def gather(store: Store) -> dict[str, Any]:
     """All that the report says, by the names that its template uses."""
     counts, run = store.counts(), store.last_run()
     begun = store.rows("count_runs")[0]
-    failures = store.rows("latest_failures", limit=FAILURES)
-    causes = causes_of(failures)
+    causes = causes_of(store.run("latest_failures", limit=FAILURES))
     uncertain = store.run("uncertain_jobs")
     return {
         "counts": [Standing(count, standing_bar(count)) for count in counts],
@@ -80,7 +80,7 @@ def gather(store: Store) -> dict[str, Any]:
         "timeline": timeline(store.rows("latest_tries", limit=TRIES)),
         "causes": causes[:CAUSES],
         "more_causes": len(causes) - CAUSES,
-        "cut_failures": len(failures) == FAILURES,
+        "cut_failures": sum(cause.tries for cause in causes) == FAILURES,
         "key_in_queue": key_in_queue,
         "spend": [spend(store, queue) for queue in all_queues(store)],
     }

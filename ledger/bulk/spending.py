@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from ledger.bulk.amounts import as_money
+from ledger.bulk.amounts import UNITS, as_money, as_rate
 
 if TYPE_CHECKING:
     from ledger.db import Row
+    from ledger.store import Store
+
+SHOWN_PACES = 6
 
 
 def spending(queue: Row) -> str:
@@ -30,3 +34,38 @@ def budget_report(queue: Row) -> str:
         f"the budget of {queue['name']} allows no more jobs: {spending(queue)}\n"
         f"  remedy   ledger spawn --only {queue['name']} {more} with more goes on from here"
     )
+
+
+def queue_status(store: Store, queue: Row) -> dict[str, Any]:
+    """What there is to know of a queue beside its counts; JSON-able, money in the currency."""
+    paces = store.rows("paces_of", phase=queue["phase"], limit=SHOWN_PACES)
+    return {
+        "name": queue["name"], "kind": queue["kind"], "spending": spending(queue),
+        "money_spent": queue["money_spent"] / UNITS, "tokens_spent": queue["tokens_spent"],
+        "budget": None if queue["money_ceiling"] is None else queue["money_ceiling"] / UNITS,
+        "token_budget": queue["tokens_ceiling"], "exhausted": bool(queue["exhausted"]),
+        "paused": bool(queue["paused"]), "after": json.loads(queue["after"]),
+        "concurrency": queue["concurrency"], "policy": queue["policy"],
+        "rate": None if queue["interval"] is None else 1 / queue["interval"],
+        "pace": queue["pace"],
+        "paces": [[row["at"], row["per_second"], row["why"]] for row in reversed(paces)],
+    }  # fmt: skip
+
+
+def queue_lines(queue: dict[str, Any]) -> list[str]:
+    """A queue's state for people: a line, if there is something to say."""
+    parts = [queue["spending"]] if queue["spending"] else []
+    if queue["rate"] is not None:
+        slowed = queue["pace"] < 1.0
+        parts.append(f"rate {as_rate(queue['rate'])}")
+        if slowed:
+            parts[-1] += f", now {as_rate(queue['rate'] * queue['pace'])}"
+    if queue["paces"]:
+        parts.append("lately " + " → ".join(as_rate(speed) for _, speed, _ in queue["paces"]))
+    if queue["exhausted"]:
+        parts.append("its budget allows no more")
+    if queue["paused"]:
+        parts.append("paused: ledger resume")
+    if queue["after"]:
+        parts.append(f"after {', '.join(queue['after'])}")
+    return [f"{queue['name']}: {'; '.join(parts)}"] if parts else []

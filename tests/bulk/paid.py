@@ -238,7 +238,7 @@ def main() -> None:
     told = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
         for name, value in storm(Path(folder), told.pop("pages"), **told).items():
-            print(f"{name:18} {value:>12,}")
+            sys.stdout.write(f"{name:18} {value:>12,}\n")
 
 
 if __name__ == "__main__":

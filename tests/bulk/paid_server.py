@@ -122,7 +122,8 @@ async def main(folder: str, seed: str, moody: str) -> None:
     """Serve until standard input ends."""
     meter = Meter(int(seed))
     server = await asyncio.start_server(Server(meter, moody=moody == "moody").talk, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     Path(folder, "meter.json").write_text(json.dumps(meter.as_dict()), "utf-8")
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parents[2]
 COMMANDS = sorted(main.commands)
 PIPE_BYTES = 65_536
+NEEDED = {
+    "retry": ["--failed"],
+    "add": ["--name", "x", "--", "echo"],
+    "cancel": ["--only", "x"],
+}
 
 
 def test_help_touches_nothing(trial):
@@ -53,7 +58,7 @@ def test_a_newer_ledger_is_refused_by_all(trial):
         store.connection.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
     before = (site.root / ".ledger" / "ledger.db").read_bytes()
 
-    asked = {name: site.start(name, *(["--failed"] * (name == "retry"))) for name in COMMANDS}
+    asked = {name: site.start(name, *NEEDED.get(name, [])) for name in COMMANDS}
     said = {name: process.communicate(timeout=60) for name, process in asked.items()}
 
     for name, process in asked.items():
@@ -67,7 +72,7 @@ def test_a_newer_ledger_is_refused_by_all(trial):
 def many_failures(trial):
     """A project with so much to tell that a pipe cannot hold it."""
     site = trial({f"{number:03}": {} for number in range(300)})
-    site.sql("INSERT INTO runs VALUES (1, 1, 2, 1, 0, 0, 0, 'failed', NULL)")
+    site.sql("INSERT INTO runs VALUES (1, 1, 2, 1, 0, 0, 0, 'failed', NULL, NULL)")
     site.sql(
         "INSERT INTO failures (job, run, worker, attempt, at, what, context, remedy) "
         "SELECT id, 1, 1, 1, 1, 'what', printf('%.500c', 'x'), 'remedy' FROM jobs"
