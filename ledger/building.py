@@ -201,7 +201,7 @@ def _report(store: Store, code: Exit, chosen: Chosen, *, as_json: bool) -> None:
             err=True,
         )
     for queue in spent:
-        click.echo(f"\n{budget_report(queue)}", err=True)
+        click.echo(f"\n{budget_report(store, queue)}", err=True)
 
 
 def _phases(store: Store, chosen: Chosen) -> set[int]:

@@ -568,6 +568,10 @@ SELECT path FROM outputs WHERE path IN (SELECT value FROM json_each(:paths));
 SELECT id FROM jobs WHERE phase = :phase AND state IN ('pending', 'held')
   AND (:key IS NULL OR key = :key);
 
+-- name: next_in_queue
+SELECT tokens_in, tokens_out FROM jobs WHERE phase = :phase AND state = 'pending'
+ORDER BY priority DESC, id LIMIT 1;
+
 -- name: uncertain_jobs
 -- What may have been done more often than it is noted; `open` if it is still to be decided on.
 SELECT jobs.id, jobs.kind, jobs.key, jobs.state, jobs.uncertain, queues.name AS queue,

@@ -95,7 +95,7 @@ def price_a_token(per_million: float) -> int:
 def as_money(units: int) -> str:
     """10^-12 units for people, with as many digits as it takes to see something."""
     amount = Decimal(units) / UNITS
-    return f"${amount:,.2f}" if amount >= 1 or not units else f"${amount:.4f}"
+    return f"${amount:,.2f}" if amount >= Decimal("0.1") or not units else f"${amount:.4f}"
 
 
 def as_rate(per_second: float) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ledger.bell import Bell
 from ledger.bulk import queues
 from ledger.bulk.spending import spending
+from ledger.db import OperationalError
 from ledger.failures import Exit, LedgerError
 from ledger.store import Store
 from ledger.supervisor import coordinator_lives
@@ -121,7 +122,7 @@ def _coordinator(project: Project) -> int | None:
 def detach(project: Project, arguments: list[str]) -> Exit:
     """Start `ledger` with these arguments in a session of its own, and see it begin."""
     words = [word for word in arguments if word != "--detach"]
-    log = project.state / "logs" / "spawn.log"
+    log, before = project.state / "logs" / "spawn.log", _latest_run(project)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -131,7 +132,7 @@ def detach(project: Project, arguments: list[str]) -> Exit:
             stderr=stream,
             start_new_session=True,
         )
-    while process.poll() is None and _coordinator(project) != process.pid:
+    while process.poll() is None and _latest_run(project) == before:
         time.sleep(LOOK_SECONDS)
     if process.poll() not in (None, Exit.DONE):
         sys.stderr.write(log.read_text("utf-8", "replace"))
@@ -142,6 +143,16 @@ def detach(project: Project, arguments: list[str]) -> Exit:
         f"  what it says goes to {log.relative_to(project.root)}\n"
     )
     return Exit.DONE
+
+
+def _latest_run(project: Project) -> int:
+    """The number of the run that was begun last: what is refused never gets one."""
+    try:
+        with Store(project.ledger_path, read_only=True) as store:
+            run = store.last_run()
+    except (LedgerError, OperationalError):  # none yet, or it is being migrated
+        return 0
+    return int(run["id"]) if run is not None else 0
 
 
 # -- watching --------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ledger.bulk.amounts import UNITS, as_money, as_rate
+from ledger.jobs import Spent
+from ledger.limits import money_of
 
 if TYPE_CHECKING:
     from ledger.db import Row
@@ -27,11 +29,18 @@ def spending(queue: Row) -> str:
     return ", ".join(parts)
 
 
-def budget_report(queue: Row) -> str:
+def budget_report(store: Store, queue: Row) -> str:
     """That a budget is used up, and how to go on."""
+    rows = store.rows("next_in_queue", phase=queue["phase"])
+    need = ""
+    if rows:
+        spent = Spent(rows[0]["tokens_in"], rows[0]["tokens_out"], 1)
+        need = f"; the next job may take {as_money(money_of(queue, spent))}"
+        if queue["money_ceiling"] is None:
+            need = f"; the next job may take {spent.tokens_in + spent.tokens_out:,} tokens"
     more = "--budget" if queue["money_ceiling"] is not None else "--token-budget"
     return (
-        f"the budget of {queue['name']} allows no more jobs: {spending(queue)}\n"
+        f"the budget of {queue['name']} allows no more jobs: {spending(queue)}{need}\n"
         f"  remedy   ledger spawn --only {queue['name']} {more} with more goes on from here"
     )
 

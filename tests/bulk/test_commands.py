@@ -300,7 +300,7 @@ def test_effects_that_must_not_repeat_are_held(bulk: Bulk) -> None:
     pay = "echo {} >> paid; while [ ! -e go ]; do sleep 0.02; done"
     bulk.add("pay", "--uncertain", "hold", "--", "sh", "-c", pay, ":::", "a")
     run = bulk.start("spawn", 1, "-q", "--keep-going")
-    until(lambda: (bulk.root / "paid").exists(), "the effect")
+    until((bulk.root / "paid").exists, "the effect")
     (pid,) = bulk.sql("SELECT pid FROM workers WHERE ended_at IS NULL")[0]
     os.kill(pid, signal.SIGKILL)
     run.communicate(timeout=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_no_burst_follows_a_rest() -> None:
         starts.append(slot.start)
 
     assert starts[0] >= 105.0
-    assert [b - a for a, b in zip(starts, starts[1:], strict=False)] == pytest.approx([0.1] * 4)
+    assert [b - a for a, b in itertools.pairwise(starts)] == pytest.approx([0.1] * 4)
 
 
 def test_without_a_rate_jobs_start_at_once() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ledger.bulk.functions import find_function
 from ledger.failures import JobError, TransientJobError
+from ledger.jobs import Spent
 from worker.bulk import SITES, plan_nothing, task_of
 from worker.failing import reason_for
 
@@ -34,6 +35,7 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     function = context.kept(
         f"function {recipe.file or recipe.module}:{recipe.name}", lambda _: find_function(recipe)
     )
+    task.receipt.spent = Spent(calls=1)
     try:
         value = function(job.payload["item"])
     except Exception as error:

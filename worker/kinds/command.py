@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.bulk.placeholders import fill
 from ledger.failures import JobError, TransientJobError
+from ledger.jobs import Spent
 from ledger.orphans import MARK, mark_of
 from ledger.project import STATE_FOLDER
 from worker.bulk import SITES, plan_nothing, task_of
@@ -128,6 +129,7 @@ def _execute(task: Task, made: Path | None, printed: _Printed) -> dict[str, Any]
         raise JobError(
             f"the command cannot be started: {error}", context=_shown(recipe, task)
         ) from error
+    task.receipt.spent = Spent(calls=1)
     clock = _Deadline(process.pid, recipe.timeout, recipe.grace)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait again
