@@ -25,6 +25,7 @@ from ledger.store import Store
 
 KEY = "test-key-5f1c"
 HERE = Path(__file__).parent
+REST = 1.0
 SCHEMA = {
     "type": "object",
     "properties": {"page": {"type": "string"}, "words": {"type": "integer"}},
@@ -175,6 +176,15 @@ def most_in_window(times: list[float], seconds: float) -> int:
     )
 
 
+def resting(refusals: list[float]) -> float:
+    """For how many seconds the server had asked to be left alone."""
+    total, until = 0.0, 0.0
+    for at in sorted(refusals):
+        total += max(0.0, at + REST - max(at, until))
+        until = max(until, at + REST)
+    return total
+
+
 def check(work: Work, meter: dict[str, Any], *, rate: float, burst: int) -> dict[str, Any]:
     """Whether all of it is as promised; the figures."""
     pages = {f"p{n:05}" for n in range(work.pages)}
@@ -220,9 +230,12 @@ def storm(
         meter = server.meter()
     found = check(work, meter, rate=rate, burst=burst)
     later = [at for at in meter["arrivals"] if at >= began]
+    rested = resting([at for at in meter["refusals"] if at >= began])
     return {
         **found, "kills": kills, "ceiling": ceiling, "spent under it": spent_first,
         "seconds": round(elapsed, 1), "calls a second": round(len(later) / elapsed, 1),
+        "told to rest": round(rested, 1),
+        "of the rate": round(len(later) / (elapsed - rested) / rate, 3),
     }  # fmt: skip
 
 
@@ -233,7 +246,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=20)
     parser.add_argument("--rate", type=float, default=100.0)
     parser.add_argument("--burst", type=int, default=10)
-    parser.add_argument("--every", type=float, default=2.0)
+    parser.add_argument("--every", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=20261121)
     told = vars(parser.parse_args())
     with tempfile.TemporaryDirectory() as folder:
