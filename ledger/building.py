@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ import click
 
 from ledger.bulk import queues, ready
 from ledger.bulk.control import refuse_paused
-from ledger.bulk.recipes import RECIPES
 from ledger.bulk.spending import budget_report
+from ledger.catalogue import read_facts
 from ledger.failures import Exit, LedgerError
 from ledger.kinds import kinds_of_site, with_needs
 from ledger.preflight import check_before_spawn
@@ -102,15 +103,19 @@ def _prepare(project: Project, store: Store, orders: BuildOrders, chosen: Chosen
     pages = chosen.kinds is None or bool(chosen.kinds)
     refuse_paused(store, _phases(store, chosen), pages=pages)
     phases = None if chosen.kinds is None else chosen.queues
-    return [*warnings, *check_before_spawn(project, store, phases)]
+    return [*warnings, *check_before_spawn(project, store, phases), *orders.restraint.notes()]
 
 
 def _plan_bulk(project: Project) -> None:
     """A project that has nothing but queues needs no planning by hand."""
-    if project.settings.site.kind == "bulk":
-        from ledger.planning import plan_project
+    if project.settings.site.kind != "bulk":
+        return
+    with suppress(LedgerError), Store(project.ledger_path, read_only=True) as store:
+        if read_facts(store).get("settings") == project.settings_text:
+            return
+    from ledger.planning import plan_project
 
-        plan_project(project.root, None, dry_run=False)
+    plan_project(project.root, None, dry_run=False)
 
 
 def _supervise(
@@ -172,7 +177,7 @@ def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
         return Chosen()
     kinds = kinds_of_site(project.settings.site.kind)
     names = [queue["name"] for queue in queues.all_queues(store)]
-    planned = [name for name in kinds if name not in RECIPES]
+    planned = [name for name, kind in kinds.items() if kind.sites != ("bulk",)]
     unknown = sorted(set(only) - set(planned) - set(names))
     if unknown:
         there = ", ".join([*names, *planned]) or "nothing yet"

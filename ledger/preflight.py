@@ -44,6 +44,8 @@ def check_before_spawn(
     ]
     if problems:
         raise BadInputError(problems)
+    if project.settings.site.kind == "bulk":  # made from nothing that could have been edited
+        return []
     return _edited_since(project, facts.get("sources", {}))
 
 

@@ -66,6 +66,12 @@ SELECT id, :run, :worker, attempts, :started_at, :seconds, :outcome,
 INSERT INTO results (job, value) VALUES (:job, :value)
 ON CONFLICT (job) DO UPDATE SET value = excluded.value;
 
+-- name: result
+SELECT value FROM results WHERE job = :job;
+
+-- name: forget_result
+DELETE FROM results WHERE job = :job;
+
 -- name: job_limits
 SELECT phase, lease, tokens_in, tokens_out FROM jobs WHERE id = :job;
 
@@ -686,3 +692,9 @@ SELECT at, per_second, why FROM paces WHERE queue = :phase ORDER BY id DESC LIMI
 -- name: paces_of
 -- The latest changes of a queue's rate, newest first.
 SELECT at, per_second, why FROM paces WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
+
+-- name: widths
+-- How many vectors of each width a queue of embeddings has brought.
+SELECT json_array_length(results.value) AS width, count(*) AS jobs
+FROM results JOIN jobs ON jobs.id = results.job
+WHERE jobs.phase = :phase GROUP BY width;

@@ -19,6 +19,12 @@ class Restraint:
     memfree: int | None = None
     temperature: float | None = None
 
+    def notes(self) -> list[str]:
+        """What of it cannot be kept here, which is not to be taken for keeping it."""
+        if self.temperature is None or hottest_sensor() is not None:
+            return []
+        return ["no sensor tells a temperature on this machine: --temp holds nothing back"]
+
     def why(self) -> str | None:
         """Why nothing new should begin now; None when it may."""
         if self.load is not None and (load := os.getloadavg()[0]) > self.load:

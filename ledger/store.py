@@ -331,6 +331,11 @@ class Store(Database):
             remedy=_legible(reason.remedy),
         )  # fmt: skip
 
+    def result(self, job: int) -> Any:
+        """What a job came to when it was last done from the same inputs; None if it never was."""
+        text = self.value("result", job=job)
+        return None if text is None else json.loads(text)
+
     # -- receipts -----------------------------------------------------------------------
 
     def _keep_receipt(self, run: int, worker: int, item: Settlement, receipt: Receipt) -> None:
@@ -586,7 +591,9 @@ class Store(Database):
                 return len(self.rows("retry", uncertain=uncertain, **which))
             rows = self.rows("retry_any", **which)
             # asked for on purpose: made again, and not passed over since nothing has changed
-            self.run_many("forget_inputs_of_job", [{"job": row["id"]} for row in rows])
+            jobs = [{"job": row["id"]} for row in rows]
+            self.run_many("forget_inputs_of_job", jobs)
+            self.run_many("forget_result", jobs)
             return len(rows)
 
     def requeue(self, jobs: Iterable[int]) -> int:

@@ -88,6 +88,7 @@ class Supervisor:
     _vacant: list[int] = field(default_factory=list)
     _suspects: set[int] = field(default_factory=set)
     _warden: Warden | None = None
+    _called: list[Child] = field(default_factory=list)
     _log: FilteringBoundLogger | None = None
 
     def supervise(self) -> Exit:
@@ -115,6 +116,7 @@ class Supervisor:
         while self._fill_vacancies() or self.children:
             self._bell.wait(TICK_SECONDS)
             self._collect()
+            self._log_calls()
             if time.monotonic() - last_reap > REAP_SECONDS:
                 bury_dead(self.project, self.store, but_of=self.run)
                 self._reap_expired()
@@ -140,8 +142,7 @@ class Supervisor:
             self.children.append(called[-1])
         if self.stopping:  # it came before the new ones were among the children
             self.drain()
-        for child in called:  # now that all are called: to open the log takes a tenth of a second
-            self.log.info("worker called", worker=child.number, pid=child.process.pid)
+        self._called += called
         return True
 
     def _restrain(self) -> None:
@@ -151,6 +152,13 @@ class Supervisor:
             self.held = why
             self.store.hold_run(self.run, why)
             self.log.info("held" if why else "going on", why=why)
+
+    def _log_calls(self) -> None:
+        """Once they are at work: to open the log takes a tenth of a second of a core."""
+        if self._called and all(self.worker_id(child) is not None for child in self.children):
+            for child in self._called:
+                self.log.info("worker called", worker=child.number, pid=child.process.pid)
+            self._called.clear()
 
     def _exit_code(self) -> Exit:
         if self.interrupted:
@@ -357,10 +365,15 @@ class Supervisor:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """First Ctrl+C or SIGTERM: drain. Second Ctrl+C: stop at once."""
+        """First Ctrl+C or SIGTERM: drain. A second signal, one of the two a Ctrl+C: stop at once.
+
+        Of two that come together Python tells the lower number first, whichever was sent first.
+        """
+        seen: set[int] = set()
 
         def stop(number: int, _: FrameType | None) -> None:
-            if self.interrupted and number == signal.SIGINT:
+            seen.add(number)
+            if self.interrupted and signal.SIGINT in seen:
                 for child in self.children:
                     child.process.kill()
             self.interrupted = True

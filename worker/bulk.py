@@ -37,6 +37,7 @@ class Task:
     output: str
     root: Path
     scratch: Path
+    kept_result: Any = None
 
     @property
     def key(self) -> str:
@@ -73,13 +74,14 @@ def task_of(job: Job, context: Context) -> Task:
     """
     queue = context.queue(job)
     if queue is None:
-        raise JobError(f"the queue of {job.name} is gone", remedy="add it again: ledger add --help")
+        raise JobError(f"the queue of {job.name} is gone", remedy="add it again: ledger add --name NAME -- COMMAND")
     recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
     key = job.key.partition("/")[2]
     output = output_of(recipe, job.payload, key)
     return Task(
         job, queue["name"], recipe, context.receipt or Receipt(clock.wall()),
         os.path.normpath(output) if output else "", context.project.root, context.scratch,
+        None if context.store is None else context.store.result(job.id),
     )  # fmt: skip
 
 

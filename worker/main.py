@@ -19,7 +19,6 @@ from ledger.bell import Bell
 from ledger.catalogue import read_facts
 from ledger.failures import JobError, TransientJobError, UncertainJobError
 from ledger.jobs import FIRST_QUEUE, MadeFile, Receipt, Settlement
-from ledger.kinds import module_of
 from ledger.logs import WorkerLog
 from ledger.points import Point, reached
 from ledger.project import STATE_FOLDER, Project, parse_project
@@ -137,7 +136,7 @@ class Worker:
         finished: list[Finished] = []
         done, elapsed, stop = 0, 0.0, False
         for number, job in enumerate(claim.jobs, start=1):
-            if self.kinds[job.kind].effects and not self._is_cleared(claim, job):
+            if self._has_effects(job) and not self._is_cleared(claim, job):
                 break
             done = number
             settlement = self._do(job, known.get(job.id, {}))
@@ -147,18 +146,26 @@ class Worker:
             stop = stop or self.draining or self.heart.lost == claim.token
             if stop or elapsed > SETTLE_SECONDS:
                 break
-            if self.kinds[job.kind].effects and done < len(claim.jobs):
+            if self._has_effects(job) and done < len(claim.jobs):
                 # that also shows that the lease, and so the next job, is still this worker's
                 self._settle(claim, finished, keep=True)
                 finished = []
         self.batch = self._next_batch(done, elapsed)
         return finished, stop
 
+    def _has_effects(self, job: Job) -> bool:
+        """Whether a job changes more than its outputs; one whose kind cannot be loaded will fail."""
+        try:
+            return self.kinds[job.kind].effects
+        except Exception:  # noqa: BLE001  to run it says why
+            return False
+
     def _is_cleared(self, claim: Claim, job: Job) -> bool:
         """Whether a job with effects may begin: its time has come and its lease is fresh."""
         if job.kind not in self.prepared:
             self.prepared.add(job.kind)
-            getattr(self.kinds[job.kind], "prepare", lambda _: None)(self.context)
+            with suppress(Exception):  # what stands in its way the job itself will tell
+                getattr(self.kinds[job.kind], "prepare", lambda _: None)(self.context)
         while (wait := claim.start - self.store.now()) > 0 and not self.draining:
             self.bell.wait(wait)
         if self.draining:
@@ -187,7 +194,7 @@ class Worker:
             claim=self.batch if proceed and not self.draining else 0,
             lease_seconds=self.lease_seconds,
         )  # fmt: skip
-        if finished and self.kinds[finished[-1][0].kind].effects:
+        if finished and self._has_effects(finished[-1][0]):
             # an effect that is not settled may be repeated: it is in hand until it is
             self.slot.leave()
         self.settled += [job.name for job, _ in finished]
@@ -212,7 +219,7 @@ class Worker:
         if receipt is not None:
             settlement = settlement._replace(receipt=receipt)
         # not in a `finally`: what ends the worker does so with the job in hand
-        if not self.kinds[job.kind].effects:
+        if not self._has_effects(job):
             self.slot.leave()
         return settlement
 
@@ -270,9 +277,16 @@ class PlannedKinds(dict[str, "Kind"]):
         self._modules = modules
 
     def __missing__(self, name: str) -> Kind:
-        module = self._modules.get(name) or module_of(name)  # of a queue that is not of the plan
+        module = self._modules.get(name) or _installed(name)
         kind = self[name] = cast("Kind", import_module(module))
         return kind
+
+
+def _installed(name: str) -> str:
+    """The module of a kind that is of a queue and not of the plan."""
+    from ledger.kinds import module_of  # and with it what knows of all that is installed
+
+    return module_of(name)
 
 
 class Heart:

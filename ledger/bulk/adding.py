@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.bulk import queues
-from ledger.bulk.amounts import parse_count, parse_money, parse_rate, price_a_token
+from ledger.bulk.amounts import parse_count, parse_money, parse_rate
 from ledger.bulk.placeholders import names_in, shown
 from ledger.bulk.queues import BulkJob, Queue
+from ledger.bulk.ready import prices_of
 from ledger.bulk.recipes import (
     Command,
     Prompt,
@@ -519,17 +520,6 @@ def _limits(project: Project, orders: AddOrders, recipe: Any) -> dict[str, Any]:
     if isinstance(recipe, Prompt):
         limits |= prices_of(project, recipe.model)
     return limits
-
-
-def prices_of(project: Project, model: str) -> dict[str, int | None]:
-    """The prices of a token of that model, by `[prices]`."""
-    prices = project.settings.prices.get(model)
-    if prices is None:
-        return {"price_in": None, "price_out": None}
-    return {
-        "price_in": price_a_token(prices.get("input", 0.0)),
-        "price_out": price_a_token(prices.get("output", 0.0)),
-    }
 
 
 def parse_limits(

@@ -84,6 +84,7 @@ def add_jobs(
         _refuse_shared_outputs(database, queue, jobs)
         database.run_many("add_queue_job", new)
         database.run_many("change_queue_job", changed)
+        database.run_many("forget_result", [{"job": row["id"]} for row in changed])
         _write_outputs(database, queue, jobs)
     return Added(len(new), len(changed), len(rows) - len(new) - len(changed), len(gone))
 
@@ -220,7 +221,7 @@ def chosen(database: Database, names: Iterable[str]) -> list[Row]:
             f"no queue is called {', '.join(unknown)}",
             remedy=f"use one of: {', '.join(sorted(known))}"
             if known
-            else "add one: ledger add --help",
+            else "add one: ledger add --name NAME -- COMMAND",
         )
     return [row for row in queues if not wanted or row["name"] in wanted]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.bulk import queues
-from ledger.bulk.adding import prices_of
+from ledger.bulk.amounts import price_a_token
 from ledger.bulk.recipes import recipe_of
 from ledger.failures import JobError, LedgerError, Problem
 from ledger.limits import has_budget
@@ -31,7 +31,9 @@ def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any])
     """
     chosen = queues.chosen(store, names)
     if limits and not chosen:
-        raise LedgerError("there is no queue to limit", remedy="add one: ledger add --help")
+        raise LedgerError(
+            "there is no queue to limit", remedy="add one: ledger add --name NAME -- COMMAND"
+        )
     if limits and len(chosen) > 1 and not list(names):
         raise LedgerError(
             f"there are {len(chosen)} queues, and a limit is for one",
@@ -41,6 +43,17 @@ def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any])
         for queue in chosen:
             queues.set_limits(store, queue["phase"], limits)
         store.run("clear_exhausted")
+
+
+def prices_of(project: Project, model: str) -> dict[str, int | None]:
+    """The prices of a token of that model, by `[prices]`."""
+    prices = project.settings.prices.get(model)
+    if prices is None:
+        return {"price_in": None, "price_out": None}
+    return {
+        "price_in": price_a_token(prices.get("input", 0.0)),
+        "price_out": price_a_token(prices.get("output", 0.0)),
+    }
 
 
 def refresh_prices(project: Project, store: Store) -> None:

@@ -38,10 +38,10 @@ def budget_report(store: Store, queue: Row) -> str:
         need = f"; the next job may take {as_money(money_of(queue, spent))}"
         if queue["money_ceiling"] is None:
             need = f"; the next job may take {spent.tokens_in + spent.tokens_out:,} tokens"
-    more = "--budget" if queue["money_ceiling"] is not None else "--token-budget"
+    option = "--budget" if queue["money_ceiling"] is not None else "--token-budget"
     return (
         f"the budget of {queue['name']} allows no more jobs: {spending(queue)}{need}\n"
-        f"  remedy   ledger spawn --only {queue['name']} {more} with more goes on from here"
+        f"  remedy   ledger spawn --only {queue['name']}, and {option} with more: it goes on from here"
     )
 
 

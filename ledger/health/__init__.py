@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.failures import LedgerError
-from ledger.health import database, machine, outputs, vectors, work
+from ledger.health import database, machine, outputs, queues, vectors, work
 from ledger.health.case import Case
 from ledger.health.finding import Finding, note, refused
 
@@ -61,6 +61,7 @@ CHECKS = (
     Check("rankings", vectors.rankings, outputs.rebuild, AGAIN),
     Check("runs", work.runs, work.close_runs, "closed"),
     Check("ready", machine.ready),
+    Check("queues", queues.queues),
     Check("inodes", machine.inodes),
     Check("open files", machine.open_files),
     Check("processes", machine.processes),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from e2e.conftest import until
 
-from ledger.restraint import Restraint
+from ledger.restraint import Restraint, hottest_sensor
 
 if TYPE_CHECKING:
     from bulk.conftest import Bulk
@@ -162,3 +162,6 @@ def test_restraint() -> None:
     assert "load" in (Restraint(load=-1.0).why() or "")
     assert Restraint(load=1e9, memfree=1).why() is None
     assert "memory" in (Restraint(memfree=10**18).why() or "")
+    if hottest_sensor() is None:
+        assert "no sensor" in Restraint(temperature=50).notes()[0]
+    assert Restraint().notes() == []

@@ -37,7 +37,7 @@ def test_a_ceiling_in_money_is_exact(calm: tuple[Work, Paid]) -> None:
     work.add("--rate", "none", "--budget", "0.0016")
     said = work.run("spawn", "3", "-q", "--only", "facts", expect=4)
     queue = work.queue()
-    assert "--budget with more goes on" in said and "the next job may take $0.00" in said
+    assert "with more: it goes on" in said and "the next job may take $0.00" in said
     assert 0 < queue["money_spent"] <= queue["money_ceiling"] == 1_600_000_000
     status = json.loads(work.run("status", "--json"))["queues"][0]
     assert status["exhausted"] and status["money_spent"] <= 0.0016
@@ -179,3 +179,20 @@ def test_a_server_that_is_not_there_is_not_uncertain(bulk: Bulk) -> None:
         store.connection.execute("UPDATE jobs SET max_attempts = 1")
     assert "no connection" in bulk.spawn(expect=1)
     assert bulk.sql("SELECT uncertain FROM jobs") == [(0,)]
+
+
+def test_a_lost_file_is_not_paid_for_again(calm: tuple[Work, Paid]) -> None:
+    """The answer is in the ledger; a changed prompt, or asking for it, asks the server again."""
+    work, server = calm
+    work.add()
+    work.run("spawn", "2", "-q")
+    before = (work.root / "facts" / "p00003.json").read_bytes()
+    (work.root / "facts" / "p00003.json").unlink()
+    (work.root / "facts" / "p00004.json").write_text("damaged", "utf-8")
+    work.run("verify", expect=1)
+    work.run("spawn", "2", "-q")
+    assert before == (work.root / "facts" / "p00003.json").read_bytes()
+    work.run("retry", "--all", "--key", "facts/p00005")
+    work.run("spawn", "2", "-q")
+    paid = server.meter()["paid"]
+    assert (len(paid["p00003"]), len(paid["p00004"]), len(paid["p00005"])) == (1, 1, 2)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHECKS = [
     "sqlite", "filesystem", "integrity", "schema", "references", "counters", "plan", "temporary",
-    "leases", "workers", "leftovers", "files", "vectors", "space", "rankings", "runs", "ready",
+    "leases", "workers", "leftovers", "files", "vectors", "space", "rankings", "runs", "ready", "queues",
     "inodes", "open files", "processes",
 ]  # fmt: skip
 
@@ -74,7 +74,7 @@ def test_the_text_names_what_where_and_the_remedy(site: Patient) -> None:
 
     assert "error    files       site/index.html is missing" in report
     assert "remedy      ledger doctor --fix" in report
-    assert "20 checks: 1 error" in report
+    assert "21 checks: 1 error" in report
     fixed = site.run("doctor", "--fix")
     assert "fixed    files       site/index.html is missing: `ledger spawn` builds it" in fixed
 

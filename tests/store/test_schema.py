@@ -35,6 +35,16 @@ BAD = {
     "VALUES (99, 1, 1, 1, 1, '', '', '')",
     "failure in no run": "INSERT INTO failures (job, run, worker, attempt, at, what, context, remedy) "
     "VALUES (1, 99, 1, 1, 1, '', '', '')",
+    "queue among the site's phases": "INSERT INTO queues (phase, name, kind, module, recipe) "
+    "VALUES (999, 'x', 'k', 'm', '{}')",
+    "queue without a known policy": "INSERT INTO queues (phase, name, kind, module, recipe, policy) "
+    "VALUES (1000, 'x', 'k', 'm', '{}', 'hope')",
+    "queue without a burst": "INSERT INTO queues (phase, name, kind, module, recipe, burst) "
+    "VALUES (1000, 'x', 'k', 'm', '{}', 0)",
+    "attempt that ended somehow": "INSERT INTO attempts (job, run, worker, attempt, started_at, "
+    "seconds, outcome) VALUES (1, 1, 1, 1, 1.0, 1.0, 'somehow')",
+    "attempt at no job": "INSERT INTO attempts (job, run, worker, attempt, started_at, "
+    "seconds, outcome) VALUES (99, 1, 1, 1, 1.0, 1.0, 'done')",
     "fewer jobs than none": "UPDATE counters SET n = -1",
 }
 

@@ -39,16 +39,22 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
         TransientJobError: the answer does not fit the schema; the next one may.
     """
     task = task_of(job, context)
-    recipe: Prompt = task.recipe
-    url = f"{recipe.url}/{recipe.endpoint}"
-    answer = ask(context, task, "POST", url, json=recipe.body(job.payload))
-    task.receipt.spent = None  # paid for, whatever comes of it; nobody knows how much yet
-    reply = _parsed(answer, url)
-    task.receipt.spent = _usage(reply)
-    value = _value(reply, answer, task)
+    value = task.kept_result
+    if value is None:  # else only its file was lost: it is not paid for again
+        value = _ask(task, context)
     task.receipt.result = value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
     return task.outputs(data=(text.rstrip("\n") + "\n").encode("utf-8", "replace"))
+
+
+def _ask(task: Task, context: Context) -> Any:
+    recipe: Prompt = task.recipe
+    url = f"{recipe.url}/{recipe.endpoint}"
+    answer = ask(context, task, "POST", url, json=recipe.body(task.job.payload))
+    task.receipt.spent = None  # paid for, whatever comes of it; nobody knows how much yet
+    reply = _parsed(answer, url)
+    task.receipt.spent = _usage(reply)
+    return _value(reply, answer, task)
 
 
 def _parsed(answer: Answer, url: str) -> dict[str, Any]:

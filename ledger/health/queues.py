@@ -1,0 +1,101 @@
+"""Checks of queues: what they may spend and with which key, what waits for somebody to decide."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING
+
+from ledger.bulk.ready import read_key
+from ledger.bulk.recipes import Prompt, Request, recipe_of
+from ledger.bulk.spending import spending
+from ledger.failures import JobError
+from ledger.health.finding import Finding, error, note, ok, warning
+from ledger.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.db import Row
+    from ledger.health.case import Case
+
+
+def queues(case: Case) -> Iterator[Finding]:
+    """Prices, budgets, keys, widths of vectors, and jobs that nobody knows the end of."""
+    rows = case.ledger.rows("queues")
+    for row in rows:
+        yield from _money(row)
+        yield from _key(row)
+        yield from _widths(case, row)
+    yield from _uncertain(case)
+    yield from _permissions(case)
+    yield ok(f"{counted(len(rows), 'queue')} looked at")
+
+
+def _money(row: Row) -> Iterator[Finding]:
+    where = f"queue {row['name']}"
+    if row["kind"] == "llm" and row["price_in"] is None:
+        model = json.loads(row["recipe"]).get("model", "")
+        has_ceiling = row["money_ceiling"] is not None
+        say = warning if has_ceiling else note
+        what = "so its budget cannot be kept" if has_ceiling else "so what it spends is not told"
+        yield say(
+            f"no price for {model!r} is known, {what}", where,
+            f"add it to ledger.toml: [prices] {json.dumps(model)} = {{ input = …, output = … }}",
+        )  # fmt: skip
+    if row["exhausted"]:
+        yield note(
+            f"its budget allows no more: {spending(row)}", where,
+            f"give it more: ledger spawn --only {row['name']} --budget MONEY",
+        )  # fmt: skip
+
+
+def _key(row: Row) -> Iterator[Finding]:
+    recipe = recipe_of(row["kind"], json.loads(row["recipe"]))
+    if not isinstance(recipe, (Prompt, Request)) or not (recipe.key_env or recipe.key_file):
+        return
+    try:
+        read_key(recipe.key_env, recipe.key_file)
+    except JobError as refusal:
+        yield warning(refusal.what, f"queue {row['name']}", refusal.remedy)
+    else:
+        yield ok(f"the key of {row['name']} is there")
+
+
+def _widths(case: Case, row: Row) -> Iterator[Finding]:
+    """All vectors that a queue has brought are of one width, or no two of them can be compared."""
+    if json.loads(row["recipe"]).get("endpoint") != "embeddings":
+        return
+    widths = {
+        each["width"]: each["jobs"] for each in case.ledger.rows("widths", phase=row["phase"])
+    }
+    if len(widths) > 1:
+        told = ", ".join(f"{jobs:,} of {width}" for width, jobs in sorted(widths.items()))
+        yield error(
+            f"its vectors are of different widths: {told}", f"queue {row['name']}",
+            f"find out which model answered; then ledger retry --all --only {row['name']}",
+        )  # fmt: skip
+    elif widths:
+        yield ok(f"the vectors of {row['name']} are {next(iter(widths))} wide")
+
+
+def _uncertain(case: Case) -> Iterator[Finding]:
+    jobs = case.ledger.rows("uncertain_jobs")
+    held = [row for row in jobs if row["open"]]
+    if held:
+        yield warning(
+            f"{counted(len(held), 'job')} may have had their effect, and wait for you to decide",
+            held[0]["key"], "look whether they did; `ledger retry --uncertain` does them again",
+        )  # fmt: skip
+    if len(jobs) > len(held):
+        yield note(
+            f"{counted(len(jobs) - len(held), 'job')} may have had their effect more than once",
+            jobs[0]["key"], "`ledger status` lists them",
+        )  # fmt: skip
+
+
+def _permissions(case: Case) -> Iterator[Finding]:
+    """What others may write to they may also have workers run."""
+    for path in (case.project.state, case.project.ledger_path):
+        if path.exists() and path.stat().st_mode & stat.S_IWOTH:
+            yield warning("anybody may write to it", str(path), f"chmod o-w {path}")
