@@ -74,7 +74,10 @@ def task_of(job: Job, context: Context) -> Task:
     """
     queue = context.queue(job)
     if queue is None:
-        raise JobError(f"the queue of {job.name} is gone", remedy="add it again: ledger add --name NAME -- COMMAND")
+        raise JobError(
+            f"the queue of {job.name} is gone",
+            remedy="add it again: ledger add --name NAME -- COMMAND",
+        )
     recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
     key = job.key.partition("/")[2]
     output = output_of(recipe, job.payload, key)
