@@ -22,7 +22,8 @@ from ledger.progress import View, make_view
 from ledger.restraint import Restraint
 from ledger.sites import load_site
 from ledger.store import Store
-from ledger.supervisor import Orders, Supervisor, adopt, requeue_lost_outputs, sole_coordinator
+from ledger.supervisor import Orders, Supervisor
+from ledger.takeover import adopt, requeue_lost_outputs, sole_coordinator
 from ledger.tidy import remove_leftovers
 from ledger.wording import counted
 

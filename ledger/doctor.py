@@ -13,7 +13,7 @@ from ledger.failures import Exit, LedgerError
 from ledger.health import Check, Looked, examine, mend
 from ledger.health.finding import Finding, Severity
 from ledger.store import Store
-from ledger.supervisor import coordinator_lives, sole_coordinator
+from ledger.takeover import coordinator_lives, sole_coordinator
 from ledger.wording import counted
 
 if TYPE_CHECKING:

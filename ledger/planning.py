@@ -11,7 +11,7 @@ from ledger.db import migrate
 from ledger.planner import NothingKnown, is_planned, make_plan, snapshot, source_stamps
 from ledger.project import SETTINGS_FILE, Project, find_root, load_project, parse_project
 from ledger.store import Store
-from ledger.supervisor import adopt, sole_coordinator
+from ledger.takeover import adopt, sole_coordinator
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from ledger.bell import Bell
 from ledger.bulk.spending import queue_lines, queue_status
 from ledger.db import journal_mode, sqlite_version
 from ledger.store import Store
-from ledger.supervisor import coordinator_lives
+from ledger.takeover import coordinator_lives
 from ledger.wording import counted, duration
 
 if TYPE_CHECKING:

@@ -16,41 +16,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger import clock
-from ledger.db import Database, Row
 from ledger.failures import Failure, LedgerError, Reason
-from ledger.jobs import FIRST_QUEUE, Claim, Job, Published, Spent
-from ledger.limits import (
-    AHEAD_SECONDS,
-    Purse,
-    at_once,
-    faster,
-    has_budget,
-    is_a_step,
-    lateness,
-    money_of,
-    next_slot,
-    rests_until,
-    slower,
-)
+from ledger.jobs import FIRST_QUEUE, Claim, Job, Published
 from ledger.points import Point, reached
+from ledger.receipts import Receipts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
-    from ledger.jobs import Receipt, Settlement
+    from ledger.db import Row
+    from ledger.jobs import Settlement
 
 
 class StaleLeaseError(LedgerError):
     """A write named a lease that is no longer held; nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What a worker that got nothing should do: leave (`over`), or ask again after `wait` seconds."""
-
-    over: bool
-    wait: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,50 +61,18 @@ class KindCount:
         return self.pending + self.running + self.done + self.failed
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """Where jobs may be claimed: a phase, and of a queue when, and its bucket after that."""
-
-    phase: int
-    queue: Row | None = None
-    start: float = 0.0
-    due: float = 0.0
-
-    def rank(self) -> tuple[int, int]:
-        """The most urgent first; the site's pages and equal queues in the order of their phases."""
-        urgency = self.queue["urgency"] if self.queue is not None else 0
-        return -(urgency or 0), self.phase
-
-
-@dataclass(frozen=True, slots=True)
-class Frontier:
-    """From where jobs may be claimed, and whether nothing ever will be in this run."""
-
-    lanes: tuple[Lane, ...]
-    over: bool
-
-
-POLL_SECONDS = 0.02
-LIMITED_SECONDS = 0.1
-IDLE_SECONDS = 1.0
 Taken = tuple[int, list["Row"], float]
 """A lease token, the claimed rows, and when to begin."""
 
 
-class Store(Database):
+class Store(Receipts):
     """The claim protocol on one connection. `now` is the clock of leases, in seconds."""
-
-    def __init__(
-        self, path: Path, *, read_only: bool = False, now: Callable[[], float] = clock.now
-    ) -> None:
-        super().__init__(path, read_only=read_only)
-        self.now = now
 
     # -- claim, renew, settle ---------------------------------------------------------
 
     def claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
         """Take up to `limit` jobs of the lowest open phase; None when nothing can be taken now."""
-        if not self._frontier(run).lanes:  # a read first: the idle take no lock
+        if not self.frontier(run).lanes:  # a read first: the idle take no lock
             return None
         with self.immediate():
             taken = self._claim(run, worker, limit, lease_seconds)
@@ -169,34 +116,6 @@ class Store(Database):
             cursor = self.run("renew", token=token, expires=self.now() + lease_seconds)
             return cursor.rowcount == 1
 
-    def outlook(self, run: int) -> Outlook:
-        """Whether there will ever be something to claim in this run, and when to look again."""
-        frontier = self._frontier(run)
-        if frontier.over:
-            return Outlook(over=True, wait=0.0)
-        times = [self._next_look(lane) for lane in frontier.lanes]
-        return Outlook(over=False, wait=min(times, default=IDLE_SECONDS))
-
-    def _next_look(self, lane: Lane) -> float:
-        """In how many seconds there may be something to claim in a lane that had nothing."""
-        now, due = self.now(), self.value("next_due", phase=lane.phase) or 0.0
-        wait = max(lane.start - AHEAD_SECONDS, due) - now
-        # a queue with jobs that are due waits for its own to end: who settles takes the next
-        return max(POLL_SECONDS if lane.queue is None else LIMITED_SECONDS, wait)
-
-    def may_begin(self, phase: int, start: float) -> bool:
-        """Just before an effect: whether a job that was to begin at `start` still may.
-
-        Not if its queue was paused or told to rest meanwhile, nor if it is so late that it would
-        run together with those of later slots; it is given back then, and takes another slot.
-        """
-        queue = self.queue(phase)
-        if queue is None:
-            return True
-        now = self.now()
-        rests = queue["paused"] or queue["resume_at"] > now
-        return not rests and now - start <= lateness(queue)
-
     def keep(self, token: int, lease_seconds: float) -> None:
         """Renew a lease, or say that it is lost.
 
@@ -206,11 +125,6 @@ class Store(Database):
         if not self.renew(token, lease_seconds):
             raise _stale(token)
 
-    def queue(self, phase: int) -> Row | None:
-        """The queue whose jobs are in that phase; None for the site's."""
-        rows = self.rows("queue", phase=phase)
-        return rows[0] if rows else None
-
     def published(self, token: int) -> dict[int, dict[str, Published]]:
         """What is known of the outputs of the jobs under a lease, by job and path."""
         known: dict[int, dict[str, Published]] = {}
@@ -219,30 +133,10 @@ class Store(Database):
             known.setdefault(job, {})[published.path] = published
         return known
 
-    def _frontier(self, run: int) -> Frontier:
-        """From where jobs may be claimed now, and whether there is any use in waiting."""
-        row = self.rows("frontier", run=run)[0]
-        if row["stopping"]:
-            return Frontier((), over=True)
-        phase, failed = row["open_phase"], row["failed_phase"]
-        blocked = failed is not None and phase is not None and failed < phase
-        lanes = [] if phase is None or blocked else [Lane(phase)]
-        over = not lanes
-        if row["queues"]:
-            now = self.now()
-            queues = [queue for queue in self.rows("open_queues") if not is_stuck(queue)]
-            over = over and not queues
-            open_ = [queue for queue in queues if not (queue["paused"] or queue["waits"])]
-            urgent = [Lane(queue["phase"], queue, *next_slot(queue, now)) for queue in open_]
-            lanes = sorted([*lanes, *urgent], key=Lane.rank)
-        if row["hold"] or row["paused"]:
-            lanes = []
-        return Frontier(tuple(lanes), over=over)
-
     def _claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Taken | None:
         now = self.now()
-        for lane in self._frontier(run).lanes:
-            rows = self._claimable(lane, limit, now)
+        for lane in self.frontier(run).lanes:
+            rows = self.claimable(lane, limit, now)
             if rows:
                 break
         else:
@@ -255,35 +149,6 @@ class Store(Database):
         if lane.due:
             self.run("take_slot", phase=lane.phase, due=lane.due)
         return token, rows, lane.start
-
-    def _claimable(self, lane: Lane, limit: int, now: float) -> list[Row]:
-        """The jobs of a lane that may be taken now, within what limits its queue."""
-        queue = lane.queue
-        if queue is None:
-            return self.rows("claimable", phase=lane.phase, now=now, limit=limit)
-        if lane.start > now + AHEAD_SECONDS:
-            return []
-        in_hand = self.rows("queue_in_hand", phase=lane.phase)[0]
-        if queue["concurrency"] is not None:
-            limit = min(limit, queue["concurrency"] - in_hand["jobs"])
-        limit = min(limit, 1) if at_once(queue) else limit
-        rows = self.rows("claimable", phase=lane.phase, now=now, limit=limit) if limit > 0 else []
-        return rows if not rows or self._affords(queue, rows[0], in_hand) else []
-
-    def _affords(self, queue: Row, job: Row, in_hand: Row) -> bool:
-        """Whether the budget allows the job, with all that others have reserved.
-
-        If it never will, the queue is exhausted; if it may once those have settled, it waits.
-        """
-        if not has_budget(queue):
-            return True
-        need, spent = _needed(queue, job, 1), Purse(queue["money_spent"], queue["tokens_spent"])
-        reserved = _needed(queue, in_hand, in_hand["jobs"])
-        if (spent + reserved + need).fits(queue):
-            return True
-        if not in_hand["jobs"] or not (spent + need).fits(queue):
-            self.run("exhaust", phase=queue["phase"])
-        return False
 
     def _end_lease(self, token: int) -> None:
         """Give back what a lease still holds, and close it."""
@@ -306,7 +171,7 @@ class Store(Database):
             raise _stale(token)
         for item in settlements:
             if item.receipt is not None:
-                self._keep_receipt(run, worker, item, item.receipt)
+                self.keep_receipt(run, worker, item, item.receipt)
         outputs = [_output_row(item.job, output) for item in settlements for output in item.outputs]
         if outputs:
             self.run_many("record_output", outputs)
@@ -330,81 +195,6 @@ class Store(Database):
             what=_legible(reason.what), context=_legible(reason.context),
             remedy=_legible(reason.remedy),
         )  # fmt: skip
-
-    def result(self, job: int) -> Any:
-        """What a job came to when it was last done from the same inputs; None if it never was."""
-        text = self.value("result", job=job)
-        return None if text is None else json.loads(text)
-
-    # -- receipts -----------------------------------------------------------------------
-
-    def _keep_receipt(self, run: int, worker: int, item: Settlement, receipt: Receipt) -> None:
-        """Note a try at a job of a queue, what it cost, and what it says about the rate."""
-        job = self.rows("job_limits", job=item.job)[0]
-        queue = self.rows("queue", phase=job["phase"])[0]
-        spent = receipt.spent
-        if spent is None:
-            spent = Spent(job["tokens_in"], job["tokens_out"], 1)
-        outcome = {"pending": "again"}.get(item.state, item.state)
-        facts = {"outcome": "uncertain" if receipt.uncertain else outcome, "worker": worker}
-        facts |= {"run": run, "job": item.job, "seconds": item.seconds}
-        noted = json.dumps(receipt.facts, ensure_ascii=False) if receipt.facts else "{}"
-        self._record_attempt(queue, spent, started_at=receipt.started_at, facts=noted, **facts)
-        if receipt.uncertain:
-            self.run("mark_uncertain", job=item.job)
-        if item.state == "done" and receipt.result is not None:
-            self.run("record_result", job=item.job, value=_as_json(receipt.result))
-        self._adapt(queue, receipt.rest, done=item.state == "done")
-
-    def _record_attempt(self, queue: Row, spent: Spent, **facts: Any) -> None:
-        money = money_of(queue, spent)
-        tokens = {"tokens_in": spent.tokens_in, "tokens_out": spent.tokens_out}
-        self.run("record_attempt", money=money, **tokens, **facts)
-        if money or any(tokens.values()):
-            self.run("spend", phase=queue["phase"], money=money, tokens=sum(tokens.values()))
-
-    def _adapt(self, queue: Row, rest: float | None, *, done: bool) -> None:
-        """Slow the queue down when the other side says so, and let it creep back afterwards."""
-        if rest is None and not (done and queue["pace"] < 1.0):
-            return
-        now, pace = self.now(), None
-        facts = {name: queue[name] for name in ("pace", "slowed_at", "due", "resume_at", "phase")}
-        if rest is not None:
-            pace = slower(queue, now)
-            facts |= rests_until(queue, now, rest)
-            facts |= {"slowed_at": now} if pace is not None else {}
-        elif done:
-            pace = faster(queue, 1)
-        if pace is not None:
-            facts["pace"] = pace
-            if rest is not None or is_a_step(queue["pace"], pace):
-                why = "refused" if rest is not None else "recovering"
-                speed = pace / queue["interval"]
-                self.run(
-                    "note_pace", phase=queue["phase"], at=clock.wall(), per_second=speed, why=why
-                )
-        self.run("set_pace", **facts)
-
-    def _leave_uncertain(
-        self, run: int, worker: int, token: int, job: int, *, charge: bool
-    ) -> bool:
-        """A worker ended while it was at a job of a queue: nobody knows what came of it.
-
-        What was reserved counts as spent. Returns whether the job is held, by its queue's policy.
-        """
-        held = self.rows("job_limits", job=job)
-        if not held or held[0]["phase"] < FIRST_QUEUE or held[0]["lease"] != token:
-            return False
-        queue = self.rows("queue", phase=held[0]["phase"])[0]
-        at = clock.wall()
-        spent = Spent(held[0]["tokens_in"], held[0]["tokens_out"], 1)
-        facts = {"run": run, "worker": worker, "job": job, "started_at": at, "seconds": 0.0}
-        self._record_attempt(queue, spent, outcome="uncertain", facts="{}", **facts)
-        self.run("mark_uncertain", job=job)
-        if queue["policy"] != "hold":
-            return False
-        self.rows("hold_uncertain", job=job, token=token, at=at, charge=int(charge))
-        return True
 
     # -- reap ---------------------------------------------------------------------------
 
@@ -470,7 +260,7 @@ class Store(Database):
     ) -> list[str]:
         states: list[str] = []
         if job_in_hand is not None:
-            if self._leave_uncertain(run, worker, token, job_in_hand, charge=charge):
+            if self.leave_uncertain(run, worker, token, job_in_hand, charge=charge):
                 states, reason = ["failed"], _unsure(reason)
             elif charge:
                 charged = self.rows("charge_attempt", job=job_in_hand, token=token, at=clock.wall())
@@ -672,17 +462,6 @@ def _job(job: int, kind: str, key: str, fingerprint: str, payload: str, *counts:
     return Job(job, kind, key, fingerprint, facts, attempts + 1, max_attempts, phase)
 
 
-def is_stuck(queue: Row) -> bool:
-    """Whether no waiting will help: its budget is used up, or what comes before it has failed."""
-    return bool(queue["exhausted"] or (queue["blocked"] and not queue["waits"]))
-
-
-def _needed(queue: Row, limits: Row, calls: int) -> Purse:
-    """The most that jobs may take, by what `limits` says of them."""
-    spent = Spent(limits["tokens_in"], limits["tokens_out"], calls)
-    return Purse(money_of(queue, spent), spent.tokens_in + spent.tokens_out)
-
-
 def _unsure(reason: Reason) -> Reason:
     return Reason(
         f"{reason.what}; whether it had its effect nobody knows",
@@ -690,10 +469,6 @@ def _unsure(reason: Reason) -> Reason:
         remedy="look whether it did; then `ledger retry --uncertain` does it again, or "
         "`ledger cancel --uncertain` lets it be",
     )
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _undone_row(item: Settlement, token: int, at: float) -> dict[str, Any]:

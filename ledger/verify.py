@@ -11,7 +11,7 @@ from ledger.failures import Exit
 from ledger.health.case import told
 from ledger.health.outputs import Hashed, Requeued, hash_outputs, requeue
 from ledger.store import Store
-from ledger.supervisor import sole_coordinator
+from ledger.takeover import sole_coordinator
 from ledger.wording import counted
 
 if TYPE_CHECKING:

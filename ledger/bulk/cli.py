@@ -62,7 +62,7 @@ def take_limits(options: dict[str, Any], *more: str) -> dict[str, Any]:
     named = {name: options.pop(name) for name in (*LIMITS, *more)}
     if all(value is None or value == () for value in named.values()):
         return {}
-    from ledger.bulk.adding import parse_limits
+    from ledger.bulk.orders import parse_limits
 
     return parse_limits(**named)
 
@@ -144,8 +144,8 @@ def add(
 
     Adding the same work again adds nothing; what changed is done again. `ledger spawn` does it.
     """
-    from ledger.bulk.adding import AddOrders
     from ledger.bulk.adding import add as add_to
+    from ledger.bulk.orders import AddOrders
 
     options["policy"] = uncertain
     limits = take_limits(options, "after", "policy")

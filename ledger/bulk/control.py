@@ -17,7 +17,7 @@ from ledger.bulk.spending import spending
 from ledger.db import OperationalError
 from ledger.failures import Exit, LedgerError
 from ledger.store import Store
-from ledger.supervisor import coordinator_lives
+from ledger.takeover import coordinator_lives
 from ledger.wording import counted
 
 if TYPE_CHECKING:

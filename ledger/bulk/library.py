@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, overload
 
 from ledger.bulk import queues
-from ledger.bulk.adding import parse_limits, ready_project
+from ledger.bulk.adding import ready_project
 from ledger.bulk.functions import recipe_for
+from ledger.bulk.orders import parse_limits
 from ledger.bulk.queues import Added, BulkJob, Queue
 from ledger.bulk.recipes import key_of
 from ledger.bulk.records import require_names

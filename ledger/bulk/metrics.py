@@ -18,7 +18,7 @@ from ledger.bulk.amounts import UNITS
 from ledger.bulk.queues import all_queues
 from ledger.bulk.writing import write_whole
 from ledger.store import Store
-from ledger.supervisor import coordinator_lives
+from ledger.takeover import coordinator_lives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,7 +19,7 @@ from ledger.bulk.legible import in_seconds, legible, moment
 from ledger.bulk.queues import all_queues
 from ledger.bulk.writing import write_whole
 from ledger.store import Store
-from ledger.supervisor import coordinator_lives
+from ledger.takeover import coordinator_lives
 from ledger.templates import Templates
 from ledger.wording import counted
 

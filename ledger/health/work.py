@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ledger import clock, slots
 from ledger.failures import Reason
 from ledger.health.finding import note, ok, warning
-from ledger.supervisor import adopt
+from ledger.takeover import adopt
 from ledger.wording import counted
 
 if TYPE_CHECKING:

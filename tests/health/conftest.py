@@ -18,7 +18,7 @@ from e2e.conftest import STARTER, Site
 from ledger.cli import main
 from ledger.digest import digest_bytes
 from ledger.project import load_project
-from ledger.supervisor import sole_coordinator
+from ledger.takeover import sole_coordinator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
