@@ -290,9 +290,15 @@ FROM counters WHERE n > 0 ORDER BY phase, kind, class;
 SELECT phase, kind, count(*) AS n FROM jobs WHERE lease IS NOT NULL GROUP BY phase, kind;
 
 -- name: failures
-SELECT jobs.kind, jobs.key, failures.attempt, jobs.max_attempts, failures.worker,
-       failures.what, failures.context, failures.remedy
-FROM jobs JOIN failures ON failures.job = jobs.id
+-- A job of a queue has the name of its queue for a kind; if it failed before its last attempt,
+-- that was the last: what is left over is for workers that die.
+SELECT coalesce(queues.name, jobs.kind) AS kind,
+       CASE WHEN queues.name IS NULL THEN jobs.key
+            ELSE substr(jobs.key, length(queues.name) + 2) END AS key,
+       failures.attempt,
+       CASE WHEN queues.name IS NULL THEN jobs.max_attempts ELSE failures.attempt END AS attempts,
+       failures.worker, failures.what, failures.context, failures.remedy
+FROM jobs JOIN failures ON failures.job = jobs.id LEFT JOIN queues ON queues.phase = jobs.phase
 WHERE jobs.state = 'failed'
   AND failures.id = (SELECT max(id) FROM failures WHERE job = jobs.id)
 ORDER BY jobs.id

@@ -51,7 +51,9 @@ class JobFailedError(LedgerError):
 
     def __init__(self, failures: list[Failure]) -> None:
         first = failures[0]
-        super().__init__(f"{first.key}: {first.what}", context=first.context, remedy=first.remedy)
+        super().__init__(
+            f"{first.kind}/{first.key}: {first.what}", context=first.context, remedy=first.remedy
+        )
         self.failures = tuple(failures)
 
 
@@ -240,7 +242,7 @@ class Ledger:
 
     def _failures(self, names: tuple[str, ...]) -> list[Failure]:
         failures = self._store.failures()
-        chosen = [each for each in failures if not names or each.key.startswith(f"{names[0]}/")]
+        chosen = [each for each in failures if not names or each.kind == names[0]]
         return chosen or failures
 
 
