@@ -186,8 +186,8 @@ WHERE jobs.lease = :token;
 -- ---------------------------------------------------------------- runs and workers
 
 -- name: start_run
-INSERT INTO runs (started_at, boot, workers, keep_going, settled_before)
-VALUES (:at, :boot, :workers, :keep_going,
+INSERT INTO runs (started_at, boot, workers, keep_going, queues, settled_before)
+VALUES (:at, :boot, :workers, :keep_going, :queues,
         (SELECT coalesce(sum(n), 0) FROM counters WHERE class IN ('done', 'failed')))
 RETURNING id;
 
@@ -506,6 +506,12 @@ SELECT * FROM queues ORDER BY phase;
 
 -- name: queue_named
 SELECT * FROM queues WHERE name = :name;
+
+-- name: is_left_out
+-- Whether a run goes on that is not about this queue.
+SELECT 1 FROM runs
+WHERE ended_at IS NULL AND queues IS NOT NULL
+  AND :phase NOT IN (SELECT value FROM json_each(runs.queues));
 
 -- name: next_queue
 SELECT coalesce(max(phase) + 1, :first) FROM queues;

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ledger import clock
 from ledger.failures import Failure, LedgerError, Reason
 from ledger.jobs import FIRST_QUEUE, Claim, Job, Published
+from ledger.limits import AHEAD_SECONDS
 from ledger.points import Point, reached
 from ledger.receipts import Receipts
 
@@ -72,7 +73,8 @@ class Store(Receipts):
 
     def claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
         """Take up to `limit` jobs of the lowest open phase; None when nothing can be taken now."""
-        if not self.frontier(run).lanes:  # a read first: the idle take no lock
+        soon = self.now() + AHEAD_SECONDS  # a read first: the idle take no lock
+        if not any(lane.start <= soon for lane in self.frontier(run).lanes):
             return None
         with self.immediate():
             taken = self._claim(run, worker, limit, lease_seconds)
@@ -279,12 +281,18 @@ class Store(Receipts):
 
     # -- runs and workers -----------------------------------------------------------------
 
-    def start_run(self, workers: int, *, keep_going: bool) -> int:
-        """Open a run; runs whose coordinator died are closed as abandoned."""
+    def start_run(
+        self, workers: int, *, keep_going: bool, queues: Iterable[int] | None = None
+    ) -> int:
+        """Open a run; runs whose coordinator died are closed as abandoned.
+
+        `queues` are the phases of those that it is about; None: all.
+        """
+        about = None if queues is None else json.dumps(sorted(queues))
         with self.immediate():
             self.run("end_abandoned_runs", at=clock.wall())
             facts = {"at": clock.wall(), "boot": clock.boot_id(), "workers": workers}
-            return int(self.value("start_run", **facts, keep_going=keep_going))
+            return int(self.value("start_run", **facts, keep_going=keep_going, queues=about))
 
     def select(
         self,

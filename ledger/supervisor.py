@@ -92,7 +92,9 @@ class Supervisor:
 
     def supervise(self) -> Exit:
         """Build until everything is done, something failed, or somebody says stop."""
-        self.run = self.store.start_run(self.orders.workers, keep_going=self.orders.keep_going)
+        orders = self.orders
+        queues = None if orders.kinds is None else orders.queues
+        self.run = self.store.start_run(orders.workers, keep_going=orders.keep_going, queues=queues)
         self._vacant = list(range(1, self.orders.workers + 1))
         outcome = "crashed"
         self._warden = Warden(self.project)

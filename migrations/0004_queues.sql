@@ -44,6 +44,9 @@ CREATE INDEX jobs_uncertain ON jobs (phase) WHERE uncertain > 0;
 
 -- Why nobody takes a job just now: the machine is busy or hot.
 ALTER TABLE runs ADD COLUMN hold TEXT;
+-- The queues that the run is about, as a JSON list of phases; NULL: all. What is added to another
+-- one while it goes on is held.
+ALTER TABLE runs ADD COLUMN queues TEXT;
 
 -- The receipts: every try at a job of a queue.
 CREATE TABLE attempts (

@@ -74,7 +74,8 @@ def add_jobs(
     with database.immediate():
         phase = _open_queue(database, queue, jobs, replace=replace)
         before = {row["key"]: row for row in database.rows("jobs_in_phase", phase=phase)}
-        rows = [_row(queue, phase, job) for job in jobs]
+        left_out = database.value("is_left_out", phase=phase) is not None
+        rows = [_row(queue, phase, job, "held" if left_out else "pending") for job in jobs]
         new = [row for row in rows if row["key"] not in before]
         known = [(row, before[row["key"]]) for row in rows if row["key"] in before]
         changed = [{**row, "id": old["id"]} for row, old in known if _differs(row, old)]
@@ -134,14 +135,14 @@ def _told(recipe: str) -> dict[str, Any]:
     return {key: value for key, value in json.loads(recipe).items() if key not in NOT_TOLD_APART}
 
 
-def _row(queue: Queue, phase: int, job: BulkJob) -> dict[str, Any]:
+def _row(queue: Queue, phase: int, job: BulkJob, waiting: str) -> dict[str, Any]:
     return {
         "kind": queue.kind, "key": f"{queue.name}/{job.key}", "phase": phase,
         "priority": queue.priority, "fingerprint": job.fingerprint,
         "payload": json.dumps(job.record, separators=(",", ":")),
         "max_attempts": queue.max_attempts,
         "tokens_in": job.tokens_in, "tokens_out": job.tokens_out,
-        "state": "done" if job.made else "pending",
+        "state": "done" if job.made else waiting,
         "at": clock.wall() if job.made else None,
     }  # fmt: skip
 

@@ -160,17 +160,20 @@ def test_a_program_that_is_not_there_is_told_before(bulk: Bulk) -> None:
     assert bulk.states("x") == {"a": "pending"}
 
 
-def test_work_may_be_added_while_a_run_goes_on(bulk: Bulk) -> None:
-    """What is added is done by the same run."""
+@pytest.mark.parametrize(("only", "state"), [((), "done"), (("--only", "x"), "held")])
+def test_work_may_be_added_while_a_run_goes_on(
+    bulk: Bulk, only: tuple[str, ...], state: str
+) -> None:
+    """What is added is done by the same run, unless that is about something else."""
     hold = "while [ ! -e go ]; do sleep 0.02; done"
     bulk.add("x", "--", "sh", "-c", hold + "; echo {}", ":::", "a")
-    run = bulk.start("spawn", 1, "-q")
+    run = bulk.start("spawn", 1, "-q", *only)
     until(lambda: bulk.sql("SELECT 1 FROM jobs WHERE lease IS NOT NULL"), "running")
     bulk.add("y", "--", "echo", "{}", ":::", "b")
     bulk.write("go", "")
     run.communicate(timeout=30)
     assert run.returncode == 0
-    assert bulk.states("y") == {"b": "done"}
+    assert bulk.states("y") == {"b": state}
 
 
 # -- running -----------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def test_a_newer_ledger_is_refused_by_all(trial):
 def many_failures(trial):
     """A project with so much to tell that a pipe cannot hold it."""
     site = trial({f"{number:03}": {} for number in range(300)})
-    site.sql("INSERT INTO runs VALUES (1, 1, 2, 1, 0, 0, 0, 'failed', NULL, NULL)")
+    site.sql("INSERT INTO runs VALUES (1, 1, 2, 1, 0, 0, 0, 'failed', NULL, NULL, NULL)")
     site.sql(
         "INSERT INTO failures (job, run, worker, attempt, at, what, context, remedy) "
         "SELECT id, 1, 1, 1, 1, 'what', printf('%.500c', 'x'), 'remedy' FROM jobs"
