@@ -99,10 +99,12 @@ class Receipt:
 
     `spent` is None when nobody knows, and then counts as all that was reserved. `uncertain` is
     true when nobody knows either whether the effect took place. `rest` is how many seconds the
-    other side wants the whole queue to leave it alone (None: it did not say so).
+    other side wants the whole queue to leave it alone (None: it did not say so). `retries` is how
+    many more tries its queue allows after one that may pass (None: as many as there are attempts).
     """
 
     started_at: float
+    retries: int | None = None
     spent: Spent | None = field(default_factory=Spent)
     uncertain: bool = False
     rest: float | None = None

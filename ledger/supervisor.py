@@ -65,6 +65,7 @@ class Child:
     errors: Path
     after: int  # its id is above that of all workers that were registered before it
     id: int | None = None
+    dismissed: bool = False
 
 
 @dataclass(slots=True)
@@ -246,6 +247,8 @@ class Supervisor:
             if child.process.returncode == 0 and self._has_left(worker):
                 self._forget(child, worker)
                 self._dismiss()
+            elif child.dismissed and child.process.returncode == -signal.SIGTERM:
+                self._let_go(child, worker)
             else:
                 self._bury(child, worker)
 
@@ -253,7 +256,15 @@ class Supervisor:
         """One has left since there is nothing more to do: the idle need not find that out."""
         if self.children and self.store.outlook(self.run).over:
             for child in self.children:
+                child.dismissed = True
                 child.process.terminate()
+
+    def _let_go(self, child: Child, worker: int | None) -> None:
+        """It was sent home before it could listen to that: nothing was in its hands."""
+        if worker is not None:
+            self.store.reap_worker(self.run, worker, None, Reason("sent home"), charge=False)
+            self.store.end_worker(worker, "finished")
+        self._forget(child, worker)
 
     def worker_id(self, child: Child) -> int | None:
         """The id under which the worker registered itself, if it has got that far."""

@@ -80,9 +80,11 @@ def task_of(job: Job, context: Context) -> Task:
         )
     recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
     key = job.key.partition("/")[2]
+    receipt = context.receipt or Receipt(clock.wall())
+    receipt.retries = recipe.retries
     output = output_of(recipe, job.payload, key)
     return Task(
-        job, queue["name"], recipe, context.receipt or Receipt(clock.wall()),
+        job, queue["name"], recipe, receipt,
         os.path.normpath(output) if output else "", context.project.root, context.scratch,
         None if context.store is None else context.store.result(job.id),
     )  # fmt: skip

@@ -248,6 +248,9 @@ class Worker:
     def _failed(self, job: Job, error: Exception, seconds: float) -> Settlement:
         reason = reason_for(job, error)
         again = isinstance(error, TransientJobError) and job.attempt < job.max_attempts
+        receipt = self.context.receipt
+        if receipt is not None and receipt.retries is not None:
+            again = again and job.attempt <= receipt.retries
         if isinstance(error, UncertainJobError):
             again = again and not self._holds(job)
         self.log.error("job failed", job=job.name, attempt=job.attempt, error=error)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from ledger.bulk.queues import Added
     from ledger.project import Project
 
-REQUEST_RETRIES = 7
-
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
@@ -90,7 +88,7 @@ def add(folder: Path, orders: AddOrders, *, here: Path) -> AddReport:
     queue = Queue(
         orders.name, orders.kind, module_of(orders.kind), recipe.as_dict(),
         limits=_limits(project, orders, recipe), priority=orders.priority,
-        max_attempts=_attempts(project, orders),
+        max_attempts=_attempts(project, recipe),
     )  # fmt: skip
     if orders.dry_run:
         examples = tuple(_example(recipe, job) for job in jobs[:3])
@@ -175,11 +173,10 @@ def _settle_existing(
     ]
 
 
-def _attempts(project: Project, orders: AddOrders) -> int:
+def _attempts(project: Project, recipe: Any) -> int:
     """As often as was asked for; for workers that die there are always the usual ones."""
     usual = project.settings.workers.max_attempts
-    default = 0 if orders.kind == "command" else REQUEST_RETRIES
-    return max(usual, 1 + (default if orders.retries is None else orders.retries))
+    return max(usual, 1 + int(recipe.retries))
 
 
 def _limits(project: Project, orders: AddOrders, recipe: Any) -> dict[str, Any]:

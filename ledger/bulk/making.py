@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ledger.bulk.records import Record
     from ledger.project import Project
 
+REQUEST_RETRIES = 7
+
 
 def make_recipe(
     project: Project, orders: AddOrders, command: list[str], records: list[Record], here: Path
@@ -103,6 +105,7 @@ def _prompt(
         out=_placed(project, orders.out, here),
         key_env=llm.api_key_env if orders.key_env is None else orders.key_env,
         key_file=_key_file(orders.key_file, here) or llm.api_key_file,
+        retries=REQUEST_RETRIES if orders.retries is None else orders.retries,
         timeout=orders.timeout or llm.timeout,
     )  # fmt: skip
 
@@ -121,6 +124,7 @@ def _request(
         url=url, method=(orders.method or ("POST" if orders.body else "GET")).upper(),
         headers=headers, body=orders.body, out=_placed(project, orders.out, here),
         key_env=orders.key_env or "", key_file=_key_file(orders.key_file, here),
+        retries=REQUEST_RETRIES if orders.retries is None else orders.retries,
         timeout=orders.timeout or 60.0,
     )  # fmt: skip
 

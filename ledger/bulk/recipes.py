@@ -111,6 +111,7 @@ class Request(_Stored):
     out: str = ""
     key_env: str = ""
     key_file: str = ""
+    retries: int = 7
     timeout: float = 60.0
 
     def unknown(self, record: Record) -> list[str]:
@@ -134,6 +135,7 @@ class Prompt(_Stored):
     out: str = ""
     key_env: str = ""
     key_file: str = ""
+    retries: int = 7
     timeout: float = 120.0
 
     def unknown(self, record: Record) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 LATENCY = (0.005, 0.08)
 REFUSING_EVERY = 6.0
+REFUSING_AT = 1.0
 REFUSING_FOR = 0.5
 REST = 1
 BROKEN = 0.02
@@ -40,7 +41,7 @@ class Meter:
         """In a burst of refusals, one of which comes every few seconds."""
         self.began = now if self.began is None else self.began
         since = (now - self.began) % REFUSING_EVERY
-        return REFUSING_EVERY - since < REFUSING_FOR
+        return REFUSING_AT <= since < REFUSING_AT + REFUSING_FOR
 
     def pay(self, page: str, prompt: str) -> dict[str, Any]:
         """Charge for a page; the answer."""

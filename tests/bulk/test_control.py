@@ -165,3 +165,12 @@ def test_restraint() -> None:
     if hottest_sensor() is None:
         assert "no sensor" in Restraint(temperature=50).notes()[0]
     assert Restraint().notes() == []
+
+
+def test_those_who_come_too_late_are_no_casualties(bulk: Bulk) -> None:
+    """More workers than work: whoever is sent home while it starts has not died."""
+    bulk.add("x", "--", "true", ":::", "1", "2", "3")
+    for _ in range(3):
+        assert "died" not in bulk.run("spawn", 9)
+        bulk.run("retry", "--only", "x", "--all")
+    assert bulk.sql("SELECT DISTINCT outcome FROM workers") == [("finished",)]

@@ -39,8 +39,6 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     try:
         value = function(job.payload["item"])
     except Exception as error:
-        if job.attempt > recipe.retries:
-            raise
         reason = reason_for(job, error)
         raise TransientJobError(
             reason.what, context=reason.context, remedy=reason.remedy

@@ -51,7 +51,7 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
         **printed.kept(captured=recipe.capture, failed=not _is_ok(recipe, result)),
     }
     if not _is_ok(recipe, result):
-        raise _failure(job, recipe, task.receipt.facts)
+        raise _failure(recipe, task.receipt.facts)
     if made is not None and recipe.capture:
         printed.out.replace(made)
     if made is not None and not made.is_file():
@@ -67,7 +67,7 @@ def _is_ok(recipe: Command, facts: dict[str, Any]) -> bool:
     return facts["status"] in recipe.ok_codes and not facts.get("timed_out")
 
 
-def _failure(job: Job, recipe: Command, facts: dict[str, Any]) -> JobError:
+def _failure(recipe: Command, facts: dict[str, Any]) -> JobError:
     status = facts["status"]
     if facts.get("timed_out"):
         what = f"the command took longer than {recipe.timeout:g} s and was ended"
@@ -82,8 +82,7 @@ def _failure(job: Job, recipe: Command, facts: dict[str, Any]) -> JobError:
         remedy = "mend what it says, then `ledger retry --failed` and `ledger spawn`"
     said = (facts.get("stderr") or facts.get("stdout") or "").strip()
     context = said[-1000:] if said else "it printed nothing"
-    kind = TransientJobError if job.attempt <= recipe.retries else JobError
-    return kind(what, context=context, remedy=remedy)
+    return TransientJobError(what, context=context, remedy=remedy)
 
 
 def _argv(recipe: Command, task: Task, made: Path | None) -> list[str]:
