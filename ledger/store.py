@@ -262,16 +262,24 @@ class Store(Receipts):
     ) -> list[str]:
         states: list[str] = []
         if job_in_hand is not None:
-            if self.leave_uncertain(run, worker, token, job_in_hand, charge=charge):
-                states, reason = ["failed"], _unsure(reason)
-            elif charge:
-                charged = self.rows("charge_attempt", job=job_in_hand, token=token, at=clock.wall())
-                states = [row["state"] for row in charged]
-        for _ in states:
-            self._record_failure(run or self._latest_run(), worker, job_in_hand or 0, reason)
-            self.run("stop_run_if_failed", run=run, job=job_in_hand)
+            states = self._blame(run, worker, token, job_in_hand, reason, charge=charge)
         self._end_lease(token)
         reached(Point.REAP_WRITTEN)
+        return states
+
+    def _blame(
+        self, run: int, worker: int, token: int, job: int, reason: Reason, *, charge: bool
+    ) -> list[str]:
+        """What a worker's end means for the job it was at; its new state, if it has one by that."""
+        states: list[str] = []
+        if self.leave_uncertain(run, worker, token, job, charge=charge):
+            states, reason = ["failed"], _unsure(reason)
+        elif charge:
+            charged = self.rows("charge_attempt", job=job, token=token, at=clock.wall())
+            states = [row["state"] for row in charged]
+        for _ in states:
+            self._record_failure(run or self._latest_run(), worker, job, reason)
+            self.run("stop_run_if_failed", run=run, job=job)
         return states
 
     def _latest_run(self) -> int:
@@ -358,7 +366,7 @@ class Store(Receipts):
                 for job in self.rows("queue_jobs_under", token=row["token"]):
                     # which of them it was at nobody knows after a power cut
                     reason = Reason("the machine was restarted while a worker had this job")
-                    self._reap(0, row["worker"], row["token"], job["id"], reason, charge=False)
+                    self._blame(0, row["worker"], row["token"], job["id"], reason, charge=False)
                 self._end_lease(row["token"])
             self.run("restart_clocks")
             self.run("set_fact", name="boot", value=boot)

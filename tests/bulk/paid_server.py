@@ -93,6 +93,8 @@ class Server:
         if headers.get("authorization") != "bearer test-key-5f1c":
             echo = {"error": f"bad key {headers.get('authorization')}"}
             return self.say(writer, 401, echo)
+        if page == "echo":
+            return self.say(writer, 200, {"you said": headers})
         if self.moody and meter.refuses(now):
             meter.refusals.append(now)
             return self.say(writer, 429, {"error": "slow down"}, f"Retry-After: {REST}\r\n")

@@ -336,3 +336,14 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_an_effect_is_in_hand_until_it_is_settled(bulk: Bulk) -> None:
+    """The worker dies after the command has ended, before that is noted: it may be done twice."""
+    tests = str(Path(__file__).resolve().parents[1])
+    bulk.environment |= {"LEDGER_CHAOS": "bulk.strike", "PYTHONPATH": tests}
+    bulk.add("pay", "--", "sh", "-c", "echo x >> paid", ":::", "a")
+    bulk.spawn(1)
+    assert bulk.read("paid") == "x\nx\n"
+    assert bulk.sql("SELECT state, uncertain FROM jobs") == [("done", 1)]
+    assert "pay/a is done, and may have had its effect 1 time more" in bulk.run("status")

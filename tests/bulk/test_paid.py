@@ -194,3 +194,18 @@ def test_a_lost_file_is_not_paid_for_again(calm: tuple[Work, Paid]) -> None:
     work.run("spawn", "2", "-q")
     paid = server.meter()["paid"]
     assert (len(paid["p00003"]), len(paid["p00004"]), len(paid["p00005"])) == (1, 1, 2)
+
+
+def test_what_a_server_repeats_of_a_key_goes_into_no_file(bulk: Bulk, tmp_path: Path) -> None:
+    """Not even when it is the answer."""
+    with Paid(tmp_path, 1, moody=False) as server:
+        bulk.environment["SECRET"] = KEY
+        body = '{{"messages": [{{"content": "page echo"}}]}}'
+        words = ["--kind", "http", "--url", f"http://127.0.0.1:{server.port}/{{}}", "--body", body]
+        bulk.add("kept", *words, "--key-env", "SECRET", "--out", "{}.json", ":::", "a")
+        bulk.add("told", *words, "--key-env", "SECRET", ":::", "a")
+        bulk.spawn(1)
+    assert "bearer [key]" in bulk.read("a.json")
+    assert "bearer [key]" in bulk.run("export", "told")
+    files = [path for path in bulk.root.rglob("*") if path.is_file()]
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]
