@@ -341,7 +341,8 @@ def _is_alive(pid: int) -> bool:
 def test_an_effect_is_in_hand_until_it_is_settled(bulk: Bulk) -> None:
     """The worker dies after the command has ended, before that is noted: it may be done twice."""
     tests = str(Path(__file__).resolve().parents[1])
-    bulk.environment |= {"LEDGER_CHAOS": "bulk.strike", "PYTHONPATH": tests}
+    path = os.pathsep.join(filter(None, [tests, os.environ.get("PYTHONPATH")]))
+    bulk.environment |= {"LEDGER_CHAOS": "bulk.strike", "PYTHONPATH": path}
     bulk.add("pay", "--", "sh", "-c", "echo x >> paid", ":::", "a")
     bulk.spawn(1)
     assert bulk.read("paid") == "x\nx\n"

@@ -11,7 +11,7 @@ from ledger.bulk.queues import BulkJob, Queue, add_jobs
 from ledger.db import migrate
 from ledger.failures import Reason
 from ledger.jobs import Receipt, Settlement, Spent
-from ledger.store import Store
+from ledger.store import StaleLeaseError, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def test_a_stale_settlement_spends_nothing(desk: Desk) -> None:
     claim = desk.claim()
     assert claim is not None
     desk.store.reap_worker(desk.run, desk.workers[0], None, Reason("died"))
-    with pytest.raises(Exception, match="no longer held"):
+    with pytest.raises(StaleLeaseError):
         desk.settle(claim, _took(40))
     assert desk.queue["tokens_spent"] == 0
     assert desk.store.rows("uncertain_jobs") == []
@@ -179,3 +179,14 @@ def test_a_changed_job_forgets_its_result(desk: Desk) -> None:
     assert add_jobs(desk.store, Queue("q", "llm", "m", {}), [changed]).changed == 1
     assert desk.store.result(claim.jobs[0].id) is None
     assert json.loads(desk.queue["after"]) == []
+
+
+def test_who_has_lost_a_lease_begins_nothing(desk: Desk) -> None:
+    """Just before an effect an old lease is renewed, or found to be gone."""
+    desk.add(1)
+    claim = desk.claim()
+    assert claim is not None
+    desk.store.keep(claim.token, LEASE)
+    desk.store.reap_worker(desk.run, desk.workers[0], None, Reason("silent"))
+    with pytest.raises(StaleLeaseError):
+        desk.store.keep(claim.token, LEASE)
