@@ -81,7 +81,7 @@ def main(ctx: click.Context) -> None:
 @in_project
 @click.option(
     "--kind",
-    type=click.Choice(["poems", "blog"]),
+    type=click.Choice(["poems", "blog", "bulk"]),
     help="Of a new project; left out, it is told by what is there.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
@@ -98,6 +98,7 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
     ledger init notes/           from a folder of .txt and .md files
     ledger init content/         a blog from a tree of posts (Hugo, Jekyll, Zola, …)
     ledger init --kind blog      an empty folder: a starter blog in three languages
+    ledger init --kind bulk      no pages: a project for what `ledger add` adds
     """
     from ledger.planning import plan_project
 

@@ -66,6 +66,10 @@ def new_files(root: Path, source: Path | None, kind: str | None = None) -> dict[
     title = root.resolve().name.replace("-", " ").replace("_", " ").strip().capitalize() or "Poems"
     if source is not None and not source.exists():
         raise LedgerError(f"no corpus at {source}", remedy="check the path")
+    if kind == "bulk":
+        from ledger.bulk.site import SETTINGS
+
+        return {SETTINGS_FILE: SETTINGS}
     if kind == "blog" or (kind is None and _looks_like_blog(root, source)):
         return _new_blog(root, source, title)
     if source is not None:

@@ -23,6 +23,14 @@ def test_a_new_plan_leaves_queues_alone(bulk: Bulk) -> None:
     bulk.spawn("--only", "copy")
 
 
+def test_a_project_for_queues_alone(bulk: Bulk) -> None:
+    """It has nothing to plan, and says what it has."""
+    assert "0 documents, 0 jobs" in bulk.run("init", "--kind", "bulk")
+    assert 'kind = "bulk"' in bulk.read("ledger.toml")
+    bulk.spawn()
+    assert "0 of 0 done" in bulk.run("status")
+
+
 def test_lost_and_damaged_outputs_are_made_again(bulk: Bulk) -> None:
     """As the pages of a site are."""
     bulk.add("x", "--out", "{}.txt", "--", "echo", "{}", ":::", "a", "b", "c")
