@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from ledger.bulk import queues
 from ledger.bulk.amounts import parse_money
@@ -28,7 +31,11 @@ from ledger.store import Store
 if TYPE_CHECKING:
     from ledger.bulk.orders import AddOrders
     from ledger.bulk.queues import Added
+    from ledger.bulk.records import Record
     from ledger.project import Project
+
+
+LONG_LIST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,14 @@ def add(folder: Path, orders: AddOrders, *, here: Path) -> AddReport:
     axes = [str(n) for n in range(1, len(groups) + len(orders.arg_file) + 2)]
     axes += [text.partition("=")[0] for text in orders.matrix]
     present = [axis for axis in axes if records and axis in records[0]]
-    jobs, duplicates = make_jobs(project, orders, recipe, records, present)
+    with click.progressbar(
+        records,
+        label="checking",
+        file=sys.stderr,
+        hidden=not _is_long(records),
+        update_min_steps=500,
+    ) as shown:
+        jobs, duplicates = make_jobs(project, orders, recipe, shown, present)
     queue = Queue(
         orders.name, orders.kind, module_of(orders.kind), recipe.as_dict(),
         limits=_limits(project, orders, recipe), priority=orders.priority,
@@ -100,6 +114,11 @@ def add(folder: Path, orders: AddOrders, *, here: Path) -> AddReport:
         jobs = _settle_existing(project, store, orders, jobs)
         changes = queues.add_jobs(store, queue, jobs, replace=orders.replace)
     return AddReport(orders.name, len(jobs), duplicates, changes, False)
+
+
+def _is_long(records: list[Record]) -> bool:
+    """Whether somebody waits for more than a second, and sees it."""
+    return len(records) > LONG_LIST and sys.stderr.isatty()
 
 
 def ready_project(folder: Path, *, dry_run: bool = False) -> Project:

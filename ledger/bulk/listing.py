@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.bulk.placeholders import shown
 from ledger.bulk.queues import BulkJob
-from ledger.bulk.recipes import job_fingerprint, key_of, output_of, unknown_in_output
+from ledger.bulk.recipes import (
+    job_fingerprint,
+    key_of,
+    output_of,
+    recipe_mark,
+    unknown_in_output,
+)
 from ledger.failures import BadInputError, Problem
 from ledger.project import SETTINGS_FILE, STATE_FOLDER
 
@@ -37,13 +42,14 @@ def make_jobs(
     jobs: dict[str, BulkJob] = {}
     outputs: dict[str, str] = {}
     problems: dict[str, Problem] = {}
-    duplicates = 0
+    duplicates, mark = 0, recipe_mark(orders.kind, recipe)
+    folder = os.path.normpath(project.root / getattr(recipe, "cwd", "."))
     for number, record in enumerate(records, start=1):
         unknown = sorted({*recipe.unknown(record), *unknown_in_output(recipe, record)})
         if unknown:
             problems.setdefault(str(unknown), _unknown(number, unknown, record))
             continue
-        job = _job(project, orders.kind, recipe, record, key_of(record, orders.key, axes))
+        job = _job(mark, folder, recipe, record, key_of(record, orders.key, axes))
         known = jobs.setdefault(job.key, job)
         if known is not job:
             if known.record == record:
@@ -61,12 +67,11 @@ def make_jobs(
     return list(jobs.values()), duplicates
 
 
-def _job(project: Project, kind: str, recipe: Any, record: Record, key: str) -> BulkJob:
-    folder = project.root / getattr(recipe, "cwd", ".")
+def _job(mark: str, folder: str, recipe: Any, record: Record, key: str) -> BulkJob:
     tokens_in, tokens_out = recipe.tokens(record)
     return BulkJob(
         key=key,
-        fingerprint=job_fingerprint(kind, recipe, record, folder),
+        fingerprint=job_fingerprint(mark, record, folder),
         record=record,
         output=os.path.normpath(output_of(recipe, record, key)) if recipe.out else "",
         tokens_in=tokens_in,
@@ -97,10 +102,10 @@ def _flaws_of_output(
 ) -> list[Problem]:
     """Why a job cannot have that output: it is outside, another's, or what the job reads."""
     path, flaws = job.output, []
-    parts = Path(path).parts
-    if Path(path).is_absolute() or (parts and parts[0] == ".."):
+    parts = path.split("/")
+    if parts[0] in ("", ".."):
         flaws.append(("is outside the project", f"keep it below {project.root}"))
-    if parts and parts[0].casefold() in (STATE_FOLDER, ".git"):
+    if parts[0].casefold() in (STATE_FOLDER, ".git"):
         flaws.append((f"lies in {parts[0]}/, which holds other things", "choose another folder"))
     if path.casefold() == SETTINGS_FILE or path in ("", "."):
         flaws.append(("cannot be an output", "choose another name"))

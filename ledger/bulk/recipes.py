@@ -7,13 +7,15 @@ from another goes into a job's fingerprint; the rest (`NOT_TOLD_APART`) may chan
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ledger.bulk.placeholders import fill, unknown_in, value_of
-from ledger.digest import fingerprint
+from ledger.digest import digest_chunks, fingerprint
 from ledger.failures import LedgerError, Problem
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 NOT_TOLD_APART = ("timeout", "grace", "retries", "ok_codes", "key_env", "key_file")
 LONGEST_KEY = 200
+LONGEST_PATH = 4096
 MESSAGE_TOKENS = 64
 """What the frame around a prompt takes at most; no text has more tokens than it has bytes."""
 
@@ -221,28 +224,30 @@ def render(template: str, record: Record) -> str:
         ) from None
 
 
-def job_fingerprint(kind: str, recipe: Recipe, record: Record, folder: Path) -> str:
-    """Of all that a job's result depends on: the recipe, the record, and the files it names."""
+def recipe_mark(kind: str, recipe: Recipe) -> str:
+    """Of all that a recipe says about the results of its jobs."""
     values = asdict(recipe)  # type: ignore[call-overload]  # all are dataclasses
-    told = {name: value for name, value in values.items() if name not in NOT_TOLD_APART}
-    return fingerprint(kind, told, record, file_digests(record, folder))
+    return fingerprint(kind, {name: values[name] for name in values if name not in NOT_TOLD_APART})
 
 
-def file_digests(record: Record, folder: Path) -> dict[str, str]:
+def job_fingerprint(mark: str, record: Record, folder: str) -> str:
+    """Of all that a job's result depends on: its recipe, its record, and the files that names."""
+    return fingerprint(mark, record, file_digests(record, folder))
+
+
+def file_digests(record: Record, folder: str) -> dict[str, str]:
     """The digest of each file that a field of a record names, by field."""
-    from ledger.digest import digest_chunks
-
     digests = {}
     for name, value in record.items():
-        if not isinstance(value, str) or not value or len(value) > 4096 or "\0" in value:
+        if not isinstance(value, str) or not value or len(value) > LONGEST_PATH:
             continue
-        path = folder / value
+        path = os.path.join(folder, value)  # noqa: PTH118  a Path for each costs more than the look
         try:
-            if not path.is_file():
+            if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
                 continue
-            with path.open("rb") as file:
+            with open(path, "rb") as file:  # noqa: PTH123
                 digests[name] = digest_chunks(iter(lambda: file.read(1 << 20), b""))
-        except OSError:  # too long a name, or not ours to read: then it is a value
+        except (OSError, ValueError):  # no file, or not ours to read: then it is a value
             continue
     return digests
 
