@@ -188,8 +188,8 @@ def test_an_interrupted_verify_changes_nothing(site: Patient) -> None:
     """Ctrl+C in the middle of hashing: exit 130, and the damage is still to be found."""
     flip(site.root / "site" / "style.css")
     large = site.root / "site" / "index.html"
-    os.truncate(large, 1 << 33)  # of zeros, which take no room
-    site.sql("UPDATE outputs SET bytes = ? WHERE path = 'site/index.html'", 1 << 33)
+    os.truncate(large, 1 << 31)  # of zeros, which take no room
+    site.sql("UPDATE outputs SET bytes = ? WHERE path = 'site/index.html'", 1 << 31)
     process = site.start("verify")
     until(lambda: str(large) in opened(process.pid), "the large file to be read")
 
