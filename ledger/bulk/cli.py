@@ -67,7 +67,8 @@ def take_limits(options: dict[str, Any], *more: str) -> dict[str, Any]:
     return parse_limits(**named)
 
 
-@click.command(epilog=EPILOG)
+# from the first word of the command on all is the command's, also without --
+@click.command(epilog=EPILOG, context_settings={"allow_interspersed_args": False})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND… [::: VALUE…]]")
 @in_project
 @click.option("--name", required=True, metavar="NAME", help="The queue to add to.")

@@ -93,6 +93,12 @@ def test_adding_twice_adds_nothing(bulk: Bulk) -> None:
     assert set(bulk.states("say").values()) == {"done"}
 
 
+def test_the_command_begins_at_its_first_word(bulk: Bulk) -> None:
+    """Its options are not ours, also without -- before it."""
+    said = bulk.add("x", "--dry-run", "sort", "--key", "2", "-o", "{}.out", "{}", ":::", "a")
+    assert "sort --key 2 -o a.out a" in said
+
+
 def test_changed_input_files_are_done_again(bulk: Bulk) -> None:
     """A job whose output exists and whose inputs are the same is done; another is not."""
     for name in "ab":
