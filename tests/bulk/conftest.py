@@ -55,8 +55,9 @@ class Bulk:
         return self.run("add", "--name", name, *words, expect=expect)
 
     def spawn(self, *words: object, expect: int = 0) -> str:
-        """`ledger spawn WORDS`, quietly."""
-        return self.run("spawn", *words, "-q", expect=expect)
+        """`ledger spawn WORDS`, quietly; with one worker, if they do not say how many."""
+        counted = any(isinstance(word, int) for word in words)
+        return self.run("spawn", *([] if counted else [1]), *words, "-q", expect=expect)
 
     def write(self, name: str, text: str) -> Path:
         """A file in the project."""
