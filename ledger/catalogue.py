@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ledger.corpus.placed import Placed
-from ledger.failures import LedgerError, Problem
+from ledger.failures import BadInputError, LedgerError, Problem
+from ledger.jobs import FIRST_QUEUE
 from ledger.points import Point, reached
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def replan(
     with database.immediate():
         before = {(row["kind"], row["key"]): row for row in database.rows("planned_jobs")}
         changes = compare(before, jobs)
+        _refuse_outputs_of_queues(database, jobs)
         if read_facts(database).get("corpus") != facts["corpus"]:
             _write_documents(database, documents)
         _write_jobs(database, before, jobs, max_attempts)
@@ -169,6 +171,27 @@ def replan(
         reached(Point.PLAN_WRITTEN)
     reached(Point.PLANNED)
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
+
+
+def _refuse_outputs_of_queues(database: Database, jobs: Sequence[PlannedJob]) -> None:
+    """A path belongs to one job, also when the other is in a queue: both are named."""
+    owners = {
+        row["path"].casefold(): f"{row['kind']}/{row['key']}"
+        for row in database.rows("owners_of_outputs")
+        if row["phase"] >= FIRST_QUEUE
+    }
+    problems = [
+        Problem(
+            path,
+            f"would be written by both {owners[path.casefold()]} and {'/'.join(job.name)}",
+            "take that job out of its queue (ledger cancel), or give the page another address",
+        )
+        for job in jobs
+        for path in (job.planned.outputs if owners else ())
+        if path.casefold() in owners
+    ]
+    if problems:
+        raise BadInputError(problems)
 
 
 def _write_documents(database: Database, documents: Sequence[Placed]) -> None:

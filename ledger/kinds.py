@@ -32,7 +32,7 @@ class Kind(Protocol):
     `effects` is true when a run changes more than its outputs (it calls a paid server, say):
     such a job is settled by itself, as soon as it is done. A module may also have
     `prepare(context)`, called once in each worker before the first job of the kind: what takes
-    long then is not part of a job that has a slot in a rate.
+    long then is not part of a job that has a turn in a rate.
     """
 
     needs: tuple[str, ...]

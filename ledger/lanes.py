@@ -15,7 +15,7 @@ from ledger.limits import (
     has_budget,
     lateness,
     money_of,
-    next_slot,
+    next_turn,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Lanes(Database):
         """Just before an effect: whether a job that was to begin at `start` still may.
 
         Not if its queue was paused or told to rest meanwhile, nor if it is so late that it would
-        run together with those of later slots; it is given back then, and takes another slot.
+        run together with those of later turns; it is given back then, and takes another turn.
         """
         queue = self.queue(phase)
         if queue is None:
@@ -114,7 +114,7 @@ class Lanes(Database):
             queues = [queue for queue in self.rows("open_queues") if not is_stuck(queue)]
             over = over and not queues
             open_ = [queue for queue in queues if not (queue["paused"] or queue["waits"])]
-            urgent = [Lane(queue["phase"], queue, *next_slot(queue, now)) for queue in open_]
+            urgent = [Lane(queue["phase"], queue, *next_turn(queue, now)) for queue in open_]
             lanes = sorted([*lanes, *urgent], key=Lane.rank)
         if row["hold"] or row["paused"]:
             lanes = []

@@ -25,14 +25,14 @@ FASTER = 0.01
 REMEMBERED_STEP = 0.1
 
 
-class Slot(NamedTuple):
+class Turn(NamedTuple):
     """When the next job may start, and the bucket's theoretical arrival time after it."""
 
     start: float
     due: float
 
 
-def next_slot(queue: Row, now: float) -> Slot:
+def next_turn(queue: Row, now: float) -> Turn:
     """The next start that the rate allows: a generic cell rate algorithm (ITU-T I.371).
 
     Half of the burst is kept back for starts that lateness pushes together, so that also the
@@ -41,10 +41,10 @@ def next_slot(queue: Row, now: float) -> Slot:
     """
     now = max(now, queue["resume_at"])
     if queue["interval"] is None:
-        return Slot(now, 0.0)
+        return Turn(now, 0.0)
     interval = queue["interval"] / queue["pace"]
     due = max(queue["due"], now) + interval
-    return Slot(max(now, due - (queue["burst"] + 1) // 2 * interval), due)
+    return Turn(max(now, due - (queue["burst"] + 1) // 2 * interval), due)
 
 
 def lateness(queue: Row) -> float:
@@ -115,5 +115,5 @@ def has_budget(queue: Row) -> bool:
 
 
 def at_once(queue: Row) -> bool:
-    """Whether its jobs are claimed one by one: a slot or money is for a job that runs now."""
+    """Whether its jobs are claimed one by one: a turn or money is for a job that runs now."""
     return queue["interval"] is not None or has_budget(queue) or queue["resume_at"] > 0

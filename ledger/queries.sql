@@ -36,7 +36,7 @@ SELECT count(*) AS jobs, coalesce(sum(tokens_in), 0) AS tokens_in,
        coalesce(sum(tokens_out), 0) AS tokens_out
 FROM jobs WHERE lease IS NOT NULL AND phase = :phase;
 
--- name: take_slot
+-- name: take_turn
 UPDATE queues SET due = :due WHERE phase = :phase;
 
 -- name: exhaust
@@ -227,6 +227,9 @@ UPDATE jobs SET state = 'held' WHERE state = 'pending' AND phase < 1000 AND posi
 
 -- name: restart_clocks
 UPDATE jobs SET not_before = 0 WHERE not_before > 0;
+
+-- name: restart_queues
+UPDATE queues SET due = 0, resume_at = 0, slowed_at = 0;
 
 -- name: retry
 UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
@@ -558,10 +561,9 @@ SET state = :state, priority = :priority, fingerprint = :fingerprint, payload = 
 WHERE id = :id;
 
 -- name: owners_of_outputs
--- Which jobs have these paths, as a filesystem sees them that ignores case.
-SELECT outputs.path, lower(outputs.path) AS folded, jobs.kind, jobs.key
-FROM outputs JOIN jobs ON jobs.id = outputs.job
-WHERE lower(outputs.path) IN (SELECT value FROM json_each(:paths));
+-- Which job has which path; SQLite's own lower() knows no letters but ASCII's.
+SELECT outputs.path, jobs.kind, jobs.key, jobs.phase
+FROM outputs JOIN jobs ON jobs.id = outputs.job;
 
 -- name: forget_other_outputs
 DELETE FROM outputs
@@ -570,7 +572,7 @@ WHERE job = (SELECT id FROM jobs WHERE kind = :kind AND key = :key) AND path <> 
 -- name: add_queue_output
 INSERT INTO outputs (path, job, bytes, digest, inputs)
 SELECT :path, id, :bytes, :digest, :inputs FROM jobs WHERE kind = :kind AND key = :key
-ON CONFLICT (path) DO UPDATE SET job = excluded.job;
+ON CONFLICT (path) DO NOTHING;
 
 -- name: drop_outputs_of_job
 DELETE FROM outputs WHERE job = :job;

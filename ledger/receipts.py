@@ -23,8 +23,6 @@ class Receipts(Lanes):
         text = self.value("result", job=job)
         return None if text is None else json.loads(text)
 
-    # -- receipts -----------------------------------------------------------------------
-
     def keep_receipt(self, run: int, worker: int, item: Settlement, receipt: Receipt) -> None:
         """Note a try at a job of a queue, what it cost, and what it says about the rate."""
         job = self.rows("job_limits", job=item.job)[0]

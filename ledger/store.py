@@ -149,7 +149,7 @@ class Store(Receipts):
         else:
             self.run("take_many", token=token, jobs=json.dumps([row[0] for row in rows]))
         if lane.due:
-            self.run("take_slot", phase=lane.phase, due=lane.due)
+            self.run("take_turn", phase=lane.phase, due=lane.due)
         return token, rows, lane.start
 
     def _end_lease(self, token: int) -> None:
@@ -369,6 +369,7 @@ class Store(Receipts):
                     self._blame(0, row["worker"], row["token"], job["id"], reason, charge=False)
                 self._end_lease(row["token"])
             self.run("restart_clocks")
+            self.run("restart_queues")
             self.run("set_fact", name="boot", value=boot)
 
     def live_leases(self) -> int:

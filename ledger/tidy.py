@@ -56,7 +56,7 @@ def _remove(path: Path, homes: set[Path]) -> bool:
 def remove_temporary_files(project: Project, living: Iterable[int]) -> int:
     """Delete the temp files of all but the living, who are still writing theirs."""
     living = tuple(living)
-    for scratch in (project.state / "work").glob("*"):
+    for scratch in (project.state / "scratch").glob("*"):
         if scratch.name not in {str(worker) for worker in living}:
             shutil.rmtree(scratch, ignore_errors=True)
     prefixes = tuple(f".{worker}." for worker in living)

@@ -47,7 +47,7 @@ class Context:
         self.facts = facts
         self.documents = Documents(database)
         self.receipt: Receipt | None = None
-        self.scratch = project.state / "work" / "0"
+        self.scratch = project.state / "scratch" / "0"
         self.store: Store | None = None
         self._kept: dict[str, Any] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from ledger.failures import JobError, Reason
+from ledger.failures import LedgerError, Reason
 
 if TYPE_CHECKING:
     from ledger.jobs import Job
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def reason_for(job: Job, error: Exception) -> Reason:
     """Why `job` failed; an unforeseen exception gets the line that raised it and its name."""
-    if isinstance(error, JobError):
+    if isinstance(error, LedgerError):
         return error.reason
     frames = traceback.extract_tb(error.__traceback__)
     templates = [frame for frame in frames if frame.filename.endswith(".html")]

@@ -70,7 +70,7 @@ class Worker:
         self.kinds = PlannedKinds(facts["kinds"])
         self.context = Context(self.project, facts, self.store, self.log)
         self.context.store = self.store
-        self.context.scratch = project.state / "work" / str(self.id)
+        self.context.scratch = project.state / "scratch" / str(self.id)
         self.renewed = 0.0
         self.prepared: set[str] = set()
 

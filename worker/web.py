@@ -32,7 +32,7 @@ def client(context: Context) -> httpx2.Client:
 
 
 def prepare_client(context: Context) -> None:
-    """What takes a moment at the first request, done before its slot comes."""
+    """What takes a moment at the first request, done before its turn comes."""
     client(context)
     for name in ("jinja2", "jsonschema"):
         with suppress(ImportError):

@@ -16,11 +16,7 @@ from ledger.bulk.listing import make_jobs, some_of
 from ledger.bulk.making import make_recipe
 from ledger.bulk.queues import BulkJob, Queue
 from ledger.bulk.ready import prices_of
-from ledger.bulk.recipes import (
-    Command,
-    Prompt,
-    Request,
-)
+from ledger.bulk.recipes import Command, Prompt, Request
 from ledger.bulk.records import read_records, require_names, split_arguments
 from ledger.digest import digest_bytes, fingerprint
 from ledger.failures import BadInputError, LedgerError, Problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,18 @@ def recipe_for(function: Callable[..., Any]) -> Function:
             remedy="put it into a file and import it from there",
         )
     return Function(module=MAIN, file=str(Path(file).resolve()), name=name)
+
+
+def refuse_unstorable(value: Any, what: str, remedy: str) -> None:
+    """A ledger holds JSON, without numbers that are none.
+
+    Raises:
+        LedgerError: `value` is not JSON-able.
+    """
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise LedgerError(f"{what} is not JSON: {error}", remedy=remedy) from None
 
 
 def find_function(recipe: Function) -> Callable[[Any], Any]:

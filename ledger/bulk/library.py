@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVa
 
 from ledger.bulk import queues
 from ledger.bulk.adding import ready_project
-from ledger.bulk.functions import recipe_for
+from ledger.bulk.functions import recipe_for, refuse_unstorable
 from ledger.bulk.orders import parse_limits
 from ledger.bulk.queues import Added, BulkJob, Queue
 from ledger.bulk.recipes import key_of
@@ -258,11 +258,5 @@ def _value(row: Row) -> Any:
 
 
 def _key(item: Any) -> str:
-    try:
-        json.dumps(item, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise LedgerError(
-            f"{item!r:.80} is not JSON: {error}",
-            remedy="use numbers, texts, lists and dicts as items",
-        ) from None
+    refuse_unstorable(item, f"{item!r:.80}", "use numbers, texts, lists and dicts as items")
     return key_of({"item": item}, "")

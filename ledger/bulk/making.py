@@ -74,7 +74,6 @@ def _command(
 
 
 def _is_used(name: str, record: Record) -> bool:
-
     return value_of(name, record) is not None
 
 

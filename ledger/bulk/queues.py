@@ -150,10 +150,12 @@ def _row(queue: Queue, phase: int, job: BulkJob, waiting: str) -> dict[str, Any]
 def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[BulkJob]) -> None:
     """An output belongs to one job, also where a filesystem ignores case: both are named."""
     wanted = {job.output.casefold(): job for job in jobs if job.output}
-    paths = json.dumps(sorted(wanted))
     problems = []
-    for row in database.rows("owners_of_outputs", paths=paths):
-        mine = f"{queue.kind}/{queue.name}/{wanted[row['folded']].key}"
+    for row in database.rows("owners_of_outputs") if wanted else ():
+        job = wanted.get(row["path"].casefold())
+        if job is None:
+            continue
+        mine = f"{queue.kind}/{queue.name}/{job.key}"
         owner = f"{row['kind']}/{row['key']}"
         if owner != mine:
             what = f"would be written by both {owner} and {mine}"

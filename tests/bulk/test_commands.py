@@ -221,7 +221,7 @@ def test_half_a_file_is_no_result(bulk: Bulk) -> None:
     )
     bulk.spawn("--keep-going", expect=1)
     assert [path.name for path in (bulk.root / "out").iterdir()] == ["b"]
-    assert not list((bulk.root / ".ledger" / "work").iterdir())
+    assert not list((bulk.root / ".ledger" / "scratch").iterdir())
 
 
 def test_no_output_is_a_failure(bulk: Bulk) -> None:

@@ -109,3 +109,16 @@ def test_importing_ledger_stays_cheap() -> None:
     code = "import sys, ledger; print('ledger.bulk.library' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_what_is_returned_must_be_json(tmp_path: Path) -> None:
+    """The failure says so, with what to do, as any other does."""
+    script = SCRIPT.replace('{"twice": item * 2}', "{1, 2}")
+    (tmp_path / "odd.py").write_text(script, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "odd.py", "1", "a"], cwd=tmp_path, text=True,
+        capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    kind, text = json.loads(done.stdout)
+    assert kind == "JobFailedError"
+    assert "what work returned is not JSON" in text and "return numbers" in text

@@ -27,7 +27,7 @@ from ledger.limits import (
     is_a_step,
     lateness,
     money_of,
-    next_slot,
+    next_turn,
     rests_until,
     slower,
 )
@@ -55,10 +55,10 @@ def test_no_window_has_more_than_rate_and_burst(
     row, now, starts = queue(burst=burst, interval=interval), 100.0, []
     for pause in pauses:
         now += pause * interval
-        slot = next_slot(row, now)
-        row["due"] = slot.due
-        assert slot.start >= now
-        starts.append(slot.start + lateness(row) * (len(starts) % 2))  # every other one is late
+        turn = next_turn(row, now)
+        row["due"] = turn.due
+        assert turn.start >= now
+        starts.append(turn.start + lateness(row) * (len(starts) % 2))  # every other one is late
     starts.sort()
 
     for n, first in enumerate(starts):
@@ -68,12 +68,12 @@ def test_no_window_has_more_than_rate_and_burst(
 
 
 def test_waiting_costs_no_throughput() -> None:
-    """Slots that are taken ahead are exactly an interval apart."""
+    """Turns that are taken ahead are exactly an interval apart."""
     row, starts = queue(), []
     for _ in range(50):
-        slot = next_slot(row, 100.0)
-        row["due"] = slot.due
-        starts.append(slot.start)
+        turn = next_turn(row, 100.0)
+        row["due"] = turn.due
+        starts.append(turn.start)
 
     assert starts == pytest.approx([100 + n * 0.1 for n in range(50)])
 
@@ -84,9 +84,9 @@ def test_no_burst_follows_a_rest() -> None:
     row |= rests_until(row, 100.0, 5.0)
     starts = []
     for _ in range(5):
-        slot = next_slot(row, 101.0)
-        row["due"] = slot.due
-        starts.append(slot.start)
+        turn = next_turn(row, 101.0)
+        row["due"] = turn.due
+        starts.append(turn.start)
 
     assert starts[0] >= 105.0
     assert [b - a for a, b in itertools.pairwise(starts)] == pytest.approx([0.1] * 4)
@@ -94,7 +94,7 @@ def test_no_burst_follows_a_rest() -> None:
 
 def test_without_a_rate_jobs_start_at_once() -> None:
     """A queue without a rate has no bucket, and nothing is too late."""
-    assert next_slot(queue(interval=None), 7.0) == (7.0, 0.0)
+    assert next_turn(queue(interval=None), 7.0) == (7.0, 0.0)
     assert lateness(queue(interval=None)) == math.inf
 
 

@@ -72,3 +72,14 @@ def test_status_in_json(bulk: Bulk) -> None:
         False,
     )
     assert "rate 300.0/min" in bulk.run("status")
+
+
+def test_a_page_and_a_queue_never_share_a_path(bulk: Bulk) -> None:
+    """Whichever comes second is refused, with both named."""
+    bulk.run("init", "--kind", "blog")
+    said = bulk.add("x", "--out", "site/index.html", "--", "echo", expect=2)
+    assert "command/x/once" in said and "list//1" in said
+    bulk.add("x", "--out", "site/2030/01/01/new/index.html", "--", "echo")
+    bulk.write("content/2030-01-01-new.md", "# New\n")
+    said = bulk.run("init", expect=2)
+    assert "command/x/once" in said and "post/" in said

@@ -9,7 +9,7 @@ import pytest
 
 from ledger.bulk.queues import BulkJob, Queue, add_jobs
 from ledger.db import migrate
-from ledger.failures import Reason
+from ledger.failures import BadInputError, Reason
 from ledger.jobs import Receipt, Settlement, Spent
 from ledger.store import StaleLeaseError, Store
 
@@ -122,7 +122,7 @@ def test_a_stale_settlement_spends_nothing(desk: Desk) -> None:
     assert desk.store.rows("uncertain_jobs") == []
 
 
-def test_slots_are_taken_ahead_and_one_by_one(desk: Desk) -> None:
+def test_turns_are_taken_ahead_and_one_by_one(desk: Desk) -> None:
     """Each claim has a start of its own, a second ahead at most."""
     desk.add(20, interval=0.4)
     starts = []
@@ -136,7 +136,7 @@ def test_slots_are_taken_ahead_and_one_by_one(desk: Desk) -> None:
 
 
 def test_a_rest_holds_the_whole_queue_back(desk: Desk) -> None:
-    """Also who has a slot already, when it looks just before it begins; pausing does the same."""
+    """Also who has a turn already, when it looks just before it begins; pausing does the same."""
     desk.add(5, interval=0.1)
     first, second = desk.claim(0), desk.claim(1)
     assert first is not None and second is not None
@@ -148,7 +148,7 @@ def test_a_rest_holds_the_whole_queue_back(desk: Desk) -> None:
     late = desk.claim(2)
     assert late is not None and late.start >= 1005.0
     desk.time += 1.5
-    assert desk.store.may_begin(PHASE, late.start) is False  # too late for its slot by now
+    assert desk.store.may_begin(PHASE, late.start) is False  # too late for its turn by now
     desk.store.run("pause_queue", phase=PHASE, paused=1)
     assert not desk.store.may_begin(PHASE, desk.time)
 
@@ -190,3 +190,30 @@ def test_who_has_lost_a_lease_begins_nothing(desk: Desk) -> None:
     desk.store.reap_worker(desk.run, desk.workers[0], None, Reason("silent"))
     with pytest.raises(StaleLeaseError):
         desk.store.keep(claim.token, LEASE)
+
+
+def test_after_a_restart_no_old_time_holds_a_queue_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of leases begins anew with the machine: turns and rests of before mean nothing."""
+    desk.add(3, interval=60.0)
+    desk.store.adopt_boot()
+    claim = desk.claim()
+    assert claim is not None
+    desk.settle(claim, Receipt(0.0, rest=3_600.0), state="pending")
+    desk.time = 5.0
+    assert desk.claim() is None
+    monkeypatch.setattr("ledger.clock.boot_id", lambda: "another boot")
+    desk.store.adopt_boot()
+    claim = desk.claim()
+    assert claim is not None and claim.start == 5.0
+
+
+def test_an_output_is_nobodys_to_take(desk: Desk) -> None:
+    """Also one whose letters are not ASCII's, in whatever case; and nothing is changed by the try."""
+    add_jobs(desk.store, Queue("a", "command", "m", {}), [BulkJob("1", "f", {}, "out/\u00c9.txt")])
+    for path in ("out/\u00c9.txt", "out/\u00e9.TXT"):
+        with pytest.raises(BadInputError, match="1 problem") as refusal:
+            add_jobs(desk.store, Queue("b", "command", "m", {}), [BulkJob("1", "f", {}, path)])
+        assert "command/a/1" in str(refusal.value) and "command/b/1" in str(refusal.value)
+    assert [row["name"] for row in desk.store.rows("queues")] == ["a"]

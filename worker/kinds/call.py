@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from ledger.bulk.functions import find_function
-from ledger.failures import JobError, TransientJobError
+from ledger.bulk.functions import find_function, refuse_unstorable
+from ledger.failures import TransientJobError
 from ledger.jobs import Spent
 from worker.bulk import SITES, plan_nothing, task_of
 from worker.failing import reason_for
@@ -28,7 +27,8 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     """Call it with the item; what it returns is the result.
 
     Raises:
-        JobError: what it returns is not JSON-able.
+        TransientJobError: it raised.
+        LedgerError: what it returns is not JSON-able.
     """
     task = task_of(job, context)
     recipe: Function = task.recipe
@@ -43,12 +43,9 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
         raise TransientJobError(
             reason.what, context=reason.context, remedy=reason.remedy
         ) from error
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise JobError(
-            f"{recipe.name} returned what is not JSON: {error}",
-            remedy="return numbers, texts, lists, dicts, True, False or None",
-        ) from None
+    refuse_unstorable(
+        value, f"what {recipe.name} returned",
+        "return numbers, texts, lists, dicts, True, False or None",
+    )  # fmt: skip
     task.receipt.result = value
     return iter(())
