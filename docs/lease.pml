@@ -1,4 +1,4 @@
-/* The lease protocol of ledger/store.py, for spin.
+/* The lease protocol of ledger/store/claims.py, for spin.
 
    Workers claim batches of jobs under a lease, do them and settle them; they may be killed
    or paused between any two transactions. The coordinator takes back what the dead hold,
@@ -6,7 +6,7 @@
    really is one, wherever it is cut, is shown by tests/store/test_simulation.py on SQLite.
    Left out: phases, attempts, failed jobs, new plans. They are in that simulation, too.
 
-   What a part stands for is said by @label: statements of ledger/queries.sql.
+   What a part stands for is said by @label: statements of ledger/store/queries.sql.
    docs/architecture.md has them in a table; tests/store/test_model.py compares and runs
 
        spin -a lease.pml && gcc -DSAFETY -DNOCLAIM -o pan pan.c && ./pan

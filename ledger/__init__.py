@@ -8,13 +8,13 @@ __version__ = "0.1.0"
 __all__ = ["Ledger", "__version__", "job"]
 
 if TYPE_CHECKING:
-    from ledger.bulk.library import Ledger, job
+    from ledger.api import Ledger, job
 
 
 def __getattr__(name: str) -> Any:
     """The library, imported when it is first used: the command line does without it."""
     if name in ("Ledger", "job"):
-        from ledger.bulk import library
+        from ledger import api
 
-        return getattr(library, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from ledger.failures import Reason
+    from ledger.errors import Reason
 
 FIRST_QUEUE = 1000
 """The phases below are those of a site's plan; from here on each is a queue."""

@@ -52,7 +52,7 @@ CREATE TABLE workers (
 CREATE INDEX workers_alive ON workers (run) WHERE ended_at IS NULL;
 
 -- One row a claim. The token is the fence: AUTOINCREMENT never gives one out twice.
--- `expires` is on the clock of this boot (ledger/clock.py), never on the wall clock.
+-- `expires` is on the clock of this boot (ledger/process/clock.py), never on the wall clock.
 CREATE TABLE leases (
     token   INTEGER PRIMARY KEY AUTOINCREMENT,
     worker  INTEGER NOT NULL REFERENCES workers (id),

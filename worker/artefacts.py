@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ledger.digest import digest_bytes
-from ledger.failures import JobError
+from ledger.errors import JobError
+from ledger.fingerprint import digest_bytes
 from ledger.jobs import Output
-from ledger.project import STATE_FOLDER
+from ledger.project.load import STATE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -5,22 +5,22 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ledger.catalogue import Documents
-from ledger.digest import fingerprint
-from ledger.failures import JobError
+from ledger.errors import JobError
+from ledger.fingerprint import fingerprint
 from ledger.jobs import Chunk, Output
+from ledger.store.plan import Documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from ledger.corpus.placed import Placed
-    from ledger.db import Database, Row
+    from ledger.corpus.ordered import Placed
     from ledger.jobs import Job, Receipt
-    from ledger.logs import WorkerLog
-    from ledger.project import Project
-    from ledger.store import Store
-    from ledger.templates import Templates
+    from ledger.process.logs import WorkerLog
+    from ledger.project.load import Project
+    from ledger.project.templates import Templates
+    from ledger.store.claims import Store
+    from ledger.store.connection import Database, Row
     from ledger.vectors.embedders import Embedder
     from worker.artefacts import Artefacts, Entries
 
@@ -65,7 +65,7 @@ class Context:
     @cached_property
     def templates(self) -> Templates:
         """The project's templates."""
-        from ledger.templates import Templates
+        from ledger.project.templates import Templates
 
         return Templates(self.project)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from ledger.failures import LedgerError, Reason
+from ledger.errors import LedgerError, Reason
 
 if TYPE_CHECKING:
     from ledger.jobs import Job

@@ -14,16 +14,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ledger import clock
-from ledger.bell import Bell
-from ledger.catalogue import read_facts
-from ledger.failures import JobError, TransientJobError, UncertainJobError
+from ledger.errors import JobError, TransientJobError, UncertainJobError
 from ledger.jobs import FIRST_QUEUE, MadeFile, Receipt, Settlement
-from ledger.logs import WorkerLog
-from ledger.points import Point, reached
-from ledger.project import STATE_FOLDER, Project, parse_project
-from ledger.slots import Slot
-from ledger.store import StaleLeaseError, Store
+from ledger.process import clock
+from ledger.process.fault_points import Point, reached
+from ledger.process.logs import WorkerLog
+from ledger.process.wakeup import Bell
+from ledger.process.worker_state import Slot
+from ledger.project.load import STATE_FOLDER, Project, parse_project
+from ledger.store.claims import StaleLeaseError, Store
+from ledger.store.plan import read_facts
 from worker.context import Context
 from worker.failing import reason_for
 from worker.publish import Publisher
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.jobs import Claim, Job, Published
-    from ledger.kinds import Kind
+    from ledger.planning.kinds import Kind
 
 # A crash repeats at most what was not settled, so pure jobs settle together for as long as
 # that is little, and jobs with effects one by one. Claims cost nothing in a crash, so a batch
@@ -287,7 +287,7 @@ class PlannedKinds(dict[str, "Kind"]):
 
 def _installed(name: str) -> str:
     """The module of a kind that is of a queue and not of the plan."""
-    from ledger.kinds import module_of  # and with it what knows of all that is installed
+    from ledger.planning.kinds import module_of  # and with it what knows of all that is installed
 
     return module_of(name)
 

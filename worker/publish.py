@@ -8,11 +8,11 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from ledger.digest import digest_bytes, digest_chunks
-from ledger.failures import JobError
+from ledger.coordinator.cleanup import TEMPORARY_SUFFIX
+from ledger.errors import JobError
+from ledger.fingerprint import digest_bytes, digest_chunks
 from ledger.jobs import Published
-from ledger.points import Point, reached
-from ledger.tidy import TEMPORARY_SUFFIX
+from ledger.process.fault_points import Point, reached
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

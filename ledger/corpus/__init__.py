@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.failures import BadInputError, Problem
+from ledger.errors import BadInputError, Problem
 
 # The readers are imported when one is needed: whoever wants only `Document` (every
 # worker does) must not pay for yaml.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ledger.corpus.document import Document
     from ledger.corpus.records import Record
-    from ledger.project import CorpusSettings
+    from ledger.project.load import CorpusSettings
 
 _FORMATS = "a .json, .jsonl or .ndjson file (also with .gz), or a folder of .txt and .md notes"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ledger.digest import fingerprint
+from ledger.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from datetime import datetime

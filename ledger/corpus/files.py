@@ -12,7 +12,7 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from ledger.failures import Problem
+from ledger.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

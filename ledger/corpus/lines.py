@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from ledger.corpus.files import decode, parse_json, printable, read_bytes
 from ledger.corpus.records import Record, read_record
-from ledger.failures import Problem
+from ledger.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ledger.project import CorpusSettings
+    from ledger.project.load import CorpusSettings
 
 _REMEDY = 'make the line one whole object, such as {"id": 1, "content": "…"}'
 

@@ -12,12 +12,12 @@ import yaml
 from ledger.corpus.files import decode_lines, printable, read_bytes
 from ledger.corpus.records import Record, read_record, unix_newlines
 from ledger.corpus.tables import parse_toml
-from ledger.failures import BadInputError, Problem
+from ledger.errors import BadInputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.project import CorpusSettings
+    from ledger.project.load import CorpusSettings
 
 DEFAULT_CATEGORY = "notes"
 SUFFIXES = (".txt", ".md")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from ledger.corpus.files import Repeated, decode_lines, parse_json, printable, read_bytes
 from ledger.corpus.records import Record, kind, read_record
-from ledger.failures import Problem
+from ledger.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ledger.project import CorpusSettings
+    from ledger.project.load import CorpusSettings
 
 _REMEDY = 'make it {"poems": [{"id": 1, "content": "…"}]}; with one object a line, name it .jsonl'
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from ledger.corpus.dates import parse_date
 from ledger.corpus.document import Document
 from ledger.corpus.files import Repeated, printable
-from ledger.failures import Problem
+from ledger.errors import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ledger.project import CorpusSettings
+    from ledger.project.load import CorpusSettings
 
 DEFAULT_CATEGORY = "all"
 DATE_FIELDS = ("creation_date", "created_at", "date")

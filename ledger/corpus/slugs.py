@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from ledger.digest import digest_bytes
+from ledger.fingerprint import digest_bytes
 
 MAX_PLAIN = 80
 MAX_READABLE_BYTES = 60

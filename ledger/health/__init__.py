@@ -10,16 +10,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger.failures import LedgerError
+from ledger.errors import LedgerError
 from ledger.health import database, machine, outputs, queues, vectors, work
-from ledger.health.case import Case
+from ledger.health.context import Case
 from ledger.health.finding import Finding, note, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ledger.project import Project
-    from ledger.store import Store
+    from ledger.project.load import Project
+    from ledger.store.claims import Store
 
     Look = Callable[[Case], Iterable[Finding]]
     Mend = Callable[[Project, Store, Sequence[Finding]], None]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ledger.catalogue import Documents
-from ledger.db import migrations
-from ledger.digest import fingerprint
+from ledger.fingerprint import fingerprint
 from ledger.health.finding import MOVE_AWAY, error, ok, refused, warning
+from ledger.store.connection import migrations
+from ledger.store.plan import Documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ledger.health.case import Case
+    from ledger.health.context import Case
     from ledger.health.finding import Finding
-    from ledger.project import Project
-    from ledger.store import Store
+    from ledger.project.load import Project
+    from ledger.store.claims import Store
 
 DOCUMENTS_AT_ONCE = 1000
 

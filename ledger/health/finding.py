@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ledger.failures import LedgerError
+    from ledger.errors import LedgerError
 
 
 class Severity(StrEnum):

@@ -8,16 +8,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger.db import has_wal_reset_race, sqlite_version
-from ledger.failures import BadInputError
+from ledger.coordinator.preflight import check_before_spawn
+from ledger.errors import BadInputError
 from ledger.health.finding import Finding, Severity, note, ok, warning
-from ledger.preflight import check_before_spawn
-from ledger.project import STATE_FOLDER
+from ledger.project.load import STATE_FOLDER
+from ledger.store.connection import has_wal_reset_race, sqlite_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.health.case import Case
+    from ledger.health.context import Case
 
 NEEDED_SQLITE = (3, 38, 0)  # STRICT tables are of 3.37, JSON is built in since 3.38
 # What a process has open beside the artefacts: the ledger with its -wal and -shm twice (the

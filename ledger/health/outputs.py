@@ -9,25 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger import tidy
-from ledger.digest import digest_chunks
-from ledger.health.bar import Bar
+from ledger.coordinator import cleanup
+from ledger.fingerprint import digest_chunks
 from ledger.health.finding import MISSING, Damage, damaged, ok, warning
+from ledger.health.progress import Bar
 from ledger.health.work import living
-from ledger.kinds import kinds_of_site
-from ledger.project import STATE_FOLDER
-from ledger.wording import counted
+from ledger.planning.kinds import kinds_of_site
+from ledger.project.load import STATE_FOLDER
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from io import FileIO
     from pathlib import Path
 
-    from ledger.db import Row
-    from ledger.health.case import Case
+    from ledger.health.context import Case
     from ledger.health.finding import Finding
-    from ledger.project import Project
-    from ledger.store import Store
+    from ledger.project.load import Project
+    from ledger.store.claims import Store
+    from ledger.store.connection import Row
 
 CHUNK_BYTES = 1 << 20
 BATCH_FILES = 32
@@ -177,7 +177,7 @@ def _writers(case: Case) -> list[int]:
 def _temporary_files(project: Project, alive: Iterable[int]) -> Iterator[Path]:
     prefixes = tuple(f".{worker}." for worker in alive)
     for home in (project.output, project.root / STATE_FOLDER):
-        for path in sorted(home.rglob(f"*{tidy.TEMPORARY_SUFFIX}")):
+        for path in sorted(home.rglob(f"*{cleanup.TEMPORARY_SUFFIX}")):
             if not path.name.startswith(prefixes):
                 yield path
 
@@ -185,7 +185,7 @@ def _temporary_files(project: Project, alive: Iterable[int]) -> Iterator[Path]:
 def sweep(project: Project, store: Store, findings: Sequence[Finding]) -> None:
     """Delete the temp files of the dead."""
     del findings
-    tidy.remove_temporary_files(project, living(project, store))
+    cleanup.remove_temporary_files(project, living(project, store))
 
 
 def leftovers(case: Case) -> Iterator[Finding]:
@@ -204,4 +204,4 @@ def leftovers(case: Case) -> Iterator[Finding]:
 def remove_leftovers(project: Project, store: Store, findings: Sequence[Finding]) -> None:
     """Delete them."""
     del findings
-    tidy.remove_leftovers(project, store)
+    cleanup.remove_leftovers(project, store)

@@ -6,18 +6,18 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
-from ledger.bulk.ready import read_key
-from ledger.bulk.recipes import Prompt, Request, recipe_of
-from ledger.bulk.spending import spending
-from ledger.failures import JobError
+from ledger.errors import JobError
 from ledger.health.finding import Finding, error, note, ok, warning
-from ledger.wording import counted
+from ledger.queues.checks import read_key
+from ledger.queues.recipes import Prompt, Request, recipe_of
+from ledger.queues.spending import spending
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.db import Row
-    from ledger.health.case import Case
+    from ledger.health.context import Case
+    from ledger.store.connection import Row
 
 
 def queues(case: Case) -> Iterator[Finding]:

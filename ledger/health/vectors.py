@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ledger.health.finding import MISSING, MOVE_AWAY, Damage, damaged, error, ok
-from ledger.project import STATE_FOLDER, parse_project
-from ledger.wording import counted
+from ledger.project.load import STATE_FOLDER, parse_project
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ledger.db import Row
-    from ledger.health.case import Case
+    from ledger.health.context import Case
     from ledger.health.finding import Finding
+    from ledger.store.connection import Row
     from ledger.vectors.shards import Name
 
     Array = npt.NDArray[Any]

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger import clock, slots
-from ledger.failures import Reason
+from ledger.coordinator.recovery import adopt
+from ledger.errors import Reason
 from ledger.health.finding import note, ok, warning
-from ledger.takeover import adopt
-from ledger.wording import counted
+from ledger.process import clock, worker_state
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ledger.db import Row
-    from ledger.health.case import Case
+    from ledger.health.context import Case
     from ledger.health.finding import Finding
-    from ledger.project import Project
-    from ledger.store import Store
+    from ledger.project.load import Project
+    from ledger.store.claims import Store
+    from ledger.store.connection import Row
 
 
 def living(project: Project, store: Store) -> list[int]:
     """The workers that hold their slots."""
     folder = project.state / "workers"
-    return [row["id"] for row in store.open_workers() if slots.is_alive(folder, row["id"])]
+    return [row["id"] for row in store.open_workers() if worker_state.is_alive(folder, row["id"])]
 
 
 def leases(case: Case) -> Iterator[Finding]:

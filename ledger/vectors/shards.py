@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ledger.failures import JobError
+from ledger.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ledger.digest import digest_bytes
+from ledger.fingerprint import digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from bench.report import Check, Outcome
-from ledger.digest import digest_bytes
+from ledger.fingerprint import digest_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

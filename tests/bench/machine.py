@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ledger.db import journal_mode, sqlite_version
+from ledger.store.connection import journal_mode, sqlite_version
 
 PACKAGES = ("ledger", "numpy", "pysqlite3", "huey", "jinja2", "wordllama")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ledger.project import load_project
+from ledger.project.load import load_project
 
 if TYPE_CHECKING:
     from bench.reference import Array

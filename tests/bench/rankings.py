@@ -15,13 +15,13 @@ from bench import reference
 from bench.made import made_space
 from bench.report import Check, Outcome, number
 from bench.timing import by_turns, seconds
-from ledger.catalogue import read_facts
 from ledger.jobs import Job
-from ledger.logs import WorkerLog
-from ledger.project import load_project
-from ledger.store import Store
+from ledger.process.logs import WorkerLog
+from ledger.project.load import load_project
+from ledger.store.claims import Store
+from ledger.store.plan import read_facts
 from worker.context import Context
-from worker.kinds import rank_different, rank_similar
+from worker.kinds.vectors import rank_different, rank_similar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

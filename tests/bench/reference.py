@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ledger.project import STATE_FOLDER
+from ledger.project.load import STATE_FOLDER
 from ledger.vectors.shards import collect
 from ledger.vectors.space import Space, centre_sample, unit
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.timing import seconds
-from ledger.store import Store
+from ledger.store.claims import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

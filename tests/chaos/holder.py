@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from ledger.db import sqlite3
+from ledger.store.connection import sqlite3
 
 
 def main() -> None:

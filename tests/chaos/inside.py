@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-    from ledger.points import Point
+    from ledger.process.fault_points import Point
 
 if os.environ.get("CHAOS_SLEEP") == "select":
     # libfaketime 0.9.10 shifts the monotonic deadline that Python sleeps until, told not to or not
@@ -168,7 +168,7 @@ class Finder(MetaPathFinder):
     """Finds the modules of which something is told; this one is imported before they are."""
 
     WRAPS = {  # noqa: RUF012
-        "ledger.clock": _wrap_clock, "ledger.slots": _wrap_slots, "ledger.store": _wrap_store,
+        "ledger.process.clock": _wrap_clock, "ledger.process.worker_state": _wrap_slots, "ledger.store.claims": _wrap_store,
     }  # fmt: skip
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
@@ -181,7 +181,7 @@ class Finder(MetaPathFinder):
 
 
 for _name, _wrap in Finder.WRAPS.items():
-    # a command that comes here from within ledger.store (`status`) claims nothing
+    # a command that comes here from within ledger.store.claims (`status`) claims nothing
     if _name in sys.modules and not sys.modules[_name].__spec__._initializing:  # type: ignore[union-attr]
         _wrap(sys.modules[_name])
 sys.meta_path.insert(0, Finder())

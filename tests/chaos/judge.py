@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from chaos.history import Change, History, JobRow, Numbers, Violation, check
 from chaos.site import tree
-from ledger.db import sqlite3
-from ledger.store import Store
-from ledger.tidy import TEMPORARY_SUFFIX
+from ledger.coordinator.cleanup import TEMPORARY_SUFFIX
+from ledger.store.claims import Store
+from ledger.store.connection import sqlite3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from chaos.processes import Commands, Hung
-from ledger.db import sqlite3
-from ledger.digest import digest_bytes
-from ledger.store import Store
+from ledger.fingerprint import digest_bytes
+from ledger.store.claims import Store
+from ledger.store.connection import sqlite3
 
 TESTS = Path(__file__).resolve().parents[1]
 HOME = TESTS.parent

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from ledger.corpus import read_corpus
 from ledger.corpus.dates import parse_date, sort_key
 from ledger.corpus.document import Document
-from ledger.corpus.placed import Placed, place
+from ledger.corpus.ordered import Placed, place
 from ledger.corpus.records import is_blank
 from ledger.corpus.slugs import DEVICES, slug
 from ledger.corpus.words import vocabulary
-from ledger.failures import BadInputError
-from ledger.project import CorpusSettings, WordSettings, load_project
+from ledger.errors import BadInputError
+from ledger.project.load import CorpusSettings, WordSettings, load_project
 
 if TYPE_CHECKING:
     from datetime import datetime

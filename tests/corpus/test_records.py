@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.corpus.document import Document
 from ledger.corpus.records import Record, read_record
-from ledger.project import CorpusSettings
+from ledger.project.load import CorpusSettings
 
 SETTINGS = CorpusSettings(max_document_bytes=20)
 GOOD = {"id": 1, "category": "law", "content": "In the beginning"}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ledger.catalogue import read_facts
+from ledger.store.plan import read_facts
 
 POISON = """{% if document.identity == "letters/3" %}{{ POISON }}{% endif %}
 {%- extends "ranking.html" %}

@@ -14,7 +14,7 @@ import os
 import signal
 from pathlib import Path
 
-from ledger.points import Point
+from ledger.process.fault_points import Point
 
 WHERE = Point[os.environ["STOP_AT"]]
 

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 from e2e.conftest import STARTER, Site
 
-from ledger.cli import main
-from ledger.digest import digest_bytes
-from ledger.project import load_project
-from ledger.takeover import sole_coordinator
+from ledger.cli.main import main
+from ledger.coordinator.recovery import sole_coordinator
+from ledger.fingerprint import digest_bytes
+from ledger.project.load import load_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

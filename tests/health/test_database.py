@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from e2e.conftest import until
 
-from ledger.db import has_wal_reset_race, migrations
 from ledger.health.finding import MOVE_AWAY
+from ledger.store.connection import has_wal_reset_race, migrations
 
 if TYPE_CHECKING:
     from health.conftest import Patient
@@ -123,7 +123,7 @@ os._exit(0)
 OWN_SQLITE = """
 import sys
 sys.modules["pysqlite3"] = None
-from ledger.cli import main
+from ledger.cli.main import main
 main()
 """
 

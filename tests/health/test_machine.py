@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.catalogue import read_facts
 from ledger.health.finding import Severity
 from ledger.health.machine import filesystem_finding, filesystem_of, sqlite_finding
+from ledger.store.plan import read_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +91,7 @@ def test_without_the_bundled_sqlite(site: Patient) -> None:
     """The doctor works with the standard library's, and tells what that one lacks."""
     code = (
         "import sys; sys.modules['pysqlite3'] = None\n"
-        "from ledger.cli import main; main(['doctor', '--json'])"
+        "from ledger.cli.main import main; main(['doctor', '--json'])"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=site.root, capture_output=True, text=True, check=False
@@ -172,8 +172,8 @@ AS_NOBODY = """
 import os, resource, sys
 from pathlib import Path
 from ledger.health import CHECKS
-from ledger.health.case import Case
-from ledger.project import load_project
+from ledger.health.context import Case
+from ledger.project.load import load_project
 case = Case(load_project(Path(sys.argv[1])), building=False)
 (processes,) = [check.look for check in CHECKS if check.name == "processes"]
 print(*[str(finding.severity) for finding in processes(case)])

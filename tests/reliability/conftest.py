@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from e2e.conftest import PATIENCE, Site, until
 
-from ledger.failures import LedgerError
+from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger import db
+from ledger.store import connection as db
 
 if TYPE_CHECKING:
-    from ledger.points import Point
+    from ledger.process.fault_points import Point
 
 db.BUSY_SECONDS = 0.02
 

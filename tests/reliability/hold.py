@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ledger.points import Point
+    from ledger.process.fault_points import Point
 
 FOLDER = Path(os.environ["HOLD_FOLDER"])
 

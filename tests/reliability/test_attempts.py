@@ -7,7 +7,7 @@ import signal
 import pytest
 from e2e.conftest import until
 
-LATER = "from ledger.failures import TransientJobError; raise TransientJobError('not now')"
+LATER = "from ledger.errors import TransientJobError; raise TransientJobError('not now')"
 # both say when the coordinator has passed a signal on: one then drains, the other does not
 HEARS = """
 drain = signal.getsignal(signal.SIGTERM)

@@ -15,8 +15,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ledger.cli import main
-from ledger.db import migrations
+from ledger.cli.main import main
+from ledger.store.connection import migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from e2e.conftest import until
 
-from ledger import clock
-from ledger.project import load_project
-from ledger.warden import Warden
+from ledger.coordinator.watchdog import Warden
+from ledger.process import clock
+from ledger.project.load import load_project
 
 LEASE = "[workers]\nlease_seconds = 1\n"
 # Room for the turnstile, and none for the WAL: SQLite's writes of this process fail.
@@ -29,7 +29,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 time.sleep(2.5)
 """
 BUSY = """
-from ledger.store import Store
+from ledger.store.claims import Store
 wait("all")
 time.sleep(0.6)
 with Store(context.project.ledger_path) as store:

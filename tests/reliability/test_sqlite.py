@@ -54,7 +54,7 @@ def where(path: Path, node: ast.AST) -> str:
 
 
 def test_one_module_speaks_to_sqlite():
-    """A driver is imported, and a connection made, in db.py alone."""
+    """A driver is imported, and a connection made, in store/connection.py alone."""
     for path in SOURCES:
         tree = parsed(path)
         imported = {
@@ -62,9 +62,9 @@ def test_one_module_speaks_to_sqlite():
             for alias in node.names
         } | {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}  # fmt: skip
         drivers = {name for name in imported if name in {"sqlite3", "pysqlite3", "apsw"}}
-        assert not drivers or path.name == "db.py", path
+        assert not drivers or path.name == "connection.py", path
         made = [call for call in calls(path, {"connect"}) if "sqlite3" in names(call.func)]
-        assert not made or path.name == "db.py", path
+        assert not made or path.name == "connection.py", path
 
 
 def test_nobody_opens_the_files_of_the_ledger_by_hand():
@@ -78,14 +78,16 @@ def test_nobody_opens_the_files_of_the_ledger_by_hand():
 
 
 def test_there_is_no_sql_outside_of_its_files():
-    """All statements have a name in queries.sql, or are in a migration; db.py opens and locks."""
+    """All statements have a name in queries.sql, or are in a migration; connection.py opens and locks."""
     for path in SOURCES:
         for call in calls(path, {"execute", "executemany", "executescript"}):
-            assert path.name == "db.py", where(path, call)
+            assert path.name == "connection.py", where(path, call)
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 first, _, rest = node.value.strip().partition(" ")
-                assert not (first in SQL and rest) or path.name == "db.py", where(path, node)
+                assert not (first in SQL and rest) or path.name == "connection.py", where(
+                    path, node
+                )
 
 
 def test_nobody_forks():
@@ -99,7 +101,7 @@ def test_nobody_forks():
 
 def test_nobody_spins():
     """The write lock is waited for, never tried again and again: one BEGIN, no busy time of zero."""
-    text = (HOME / "ledger" / "db.py").read_text("utf-8")
+    text = (HOME / "ledger" / "store" / "connection.py").read_text("utf-8")
 
     assert text.count('"BEGIN IMMEDIATE"') == 1
     assert "BEGIN DEFERRED" not in text

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger import db
-from ledger.catalogue import Changes, PlannedJob, replan
-from ledger.db import migrate
-from ledger.failures import Reason
+from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Published, Settlement
-from ledger.store import Store
+from ledger.store import connection as db
+from ledger.store.claims import Store
+from ledger.store.connection import migrate
+from ledger.store.plan import Changes, PlannedJob, replan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from ledger import db
-from ledger.store import Store
+from ledger.store import connection as db
+from ledger.store.claims import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

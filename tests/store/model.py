@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ledger.catalogue import PlannedJob
     from ledger.jobs import Settlement
-    from ledger.store import Store
+    from ledger.store.claims import Store
+    from ledger.store.plan import PlannedJob
 
 
 @dataclass(slots=True)

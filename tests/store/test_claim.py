@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.lanes import POLL_SECONDS, Outlook
+from ledger.store.eligibility import POLL_SECONDS, Outlook
 
 if TYPE_CHECKING:
     from conftest import Ledger

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger import db
-from ledger.db import Database, has_wal_reset_race, migrate, migrations
-from ledger.failures import LedgerError
-from ledger.store import Store
+from ledger.errors import LedgerError
+from ledger.store import connection as db
+from ledger.store.claims import Store
+from ledger.store.connection import Database, has_wal_reset_race, migrate, migrations
 
 if TYPE_CHECKING:
     from conftest import Ledger
@@ -298,7 +298,7 @@ class TestReadOnly:
         path = tmp_path / "ledger.db"
         migrate(path)
         code = (
-            "import os, signal, sys; from pathlib import Path; from ledger.store import Store\n"
+            "import os, signal, sys; from pathlib import Path; from ledger.store.claims import Store\n"
             "store = Store(Path(sys.argv[1])); store.start_run(7, keep_going=True)\n"
             "os.kill(os.getpid(), signal.SIGKILL)"
         )
@@ -333,7 +333,10 @@ class TestImmediate:
         """The write lock is taken before the first read, so that no upgrade can be refused."""
         other = db.sqlite3.connect(ledger.path, timeout=0, isolation_level=None)
 
-        with ledger.store.immediate(), pytest.raises(db.sqlite3.OperationalError, match="locked"):
+        with (
+            ledger.store.immediate(),
+            pytest.raises(db.sqlite3.OperationalError, match="locked"),
+        ):
             other.execute("BEGIN IMMEDIATE")
 
         other.execute("BEGIN IMMEDIATE")
@@ -374,7 +377,7 @@ class TestImmediate:
 
 def test_every_query_is_well_formed(ledger: Ledger) -> None:
     """SQLite can prepare every statement of queries.sql, and each is used somewhere."""
-    root = Path(db.__file__).parent
+    root = Path(db.__file__).parents[1]
     text = "".join(path.read_text("utf-8") for path in root.rglob("*.py"))
     for name, statement in db.queries().items():
         values = dict.fromkeys(re.findall(r":(\w+)", statement))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger.failures import Reason
+from ledger.errors import Reason
 from ledger.jobs import Claim, Published, Settlement
-from ledger.store import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

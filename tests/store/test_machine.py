@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ledger.catalogue import PlannedJob, replan
-from ledger.db import migrate
-from ledger.failures import Reason
+from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Settlement
-from ledger.store import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError, Store
+from ledger.store.connection import migrate
+from ledger.store.plan import PlannedJob, replan
 
 LEASE = 30.0
 ATTEMPTS = 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.db import queries
+from ledger.store.connection import queries
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MODEL = DOCS / "lease.pml"

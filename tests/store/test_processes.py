@@ -8,8 +8,8 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from ledger import slots
-from ledger.failures import Reason
+from ledger.errors import Reason
+from ledger.process import worker_state
 
 if TYPE_CHECKING:
     from conftest import Ledger
@@ -18,8 +18,8 @@ RACER = """
 import random, sys, time
 from pathlib import Path
 from ledger.jobs import Settlement
-from ledger.slots import Slot
-from ledger.store import Store
+from ledger.process.worker_state import Slot
+from ledger.store.claims import Store
 
 path, run, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(seed)
@@ -114,7 +114,7 @@ def test_killed_processes_lose_nothing(ledger: Ledger) -> None:
                 victim.process.stdout.readline()
             victim.process.kill()
             victim.process.wait()
-            in_hand = slots.in_hand(ledger.path.parent / "workers", victim.worker)
+            in_hand = worker_state.in_hand(ledger.path.parent / "workers", victim.worker)
             assert in_hand
             states = ledger.store.reap_worker(
                 ledger.run, victim.worker, in_hand.job, Reason("killed by SIGKILL")
@@ -133,9 +133,9 @@ def test_killed_processes_lose_nothing(ledger: Ledger) -> None:
 DIES = """
 import json, os, signal, sys
 from pathlib import Path
-from ledger.failures import Reason
+from ledger.errors import Reason
 from ledger.jobs import Published, Settlement
-from ledger.store import Store
+from ledger.store.claims import Store
 
 def settlement(job, state):
     return Settlement(job.id, state, 0.0, (Published(f"site/{job.key}", 1, "d", "i"),), Reason("x"))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger import clock
+from ledger.process import clock
 
 if TYPE_CHECKING:
     from conftest import Ledger
 
-    from ledger.failures import Reason
+    from ledger.errors import Reason
 
 
 class TestDeadWorker:

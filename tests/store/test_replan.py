@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.catalogue import Changes, Documents, PlannedBefore, preview, read_facts
 from ledger.corpus.document import Document
-from ledger.corpus.placed import place
+from ledger.corpus.ordered import place
+from ledger.store.plan import Changes, Documents, PlannedBefore, preview, read_facts
 
 if TYPE_CHECKING:
     from conftest import Ledger
 
-    from ledger.corpus.placed import Placed
+    from ledger.corpus.ordered import Placed
 
 
 def documents(*contents: str) -> list[Placed]:

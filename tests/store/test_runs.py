@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.failures import Reason
-from ledger.store import KindCount
+from ledger.errors import Reason
+from ledger.store.claims import KindCount
 
 if TYPE_CHECKING:
     from conftest import Ledger

@@ -27,12 +27,12 @@ from hypothesis.stateful import (
 from store.killable import KillableStore
 from store.model import Model, Run
 
-from ledger import clock
-from ledger.catalogue import PlannedJob, replan
-from ledger.db import migrate
-from ledger.failures import Reason
+from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Published, Settlement
-from ledger.store import KindCount, StaleLeaseError
+from ledger.process import clock
+from ledger.store.claims import KindCount, StaleLeaseError
+from ledger.store.connection import migrate
+from ledger.store.plan import PlannedJob, replan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

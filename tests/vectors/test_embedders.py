@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ledger.digest import fingerprint
-from ledger.failures import BadInputError, JobError
-from ledger.project import EmbeddingSettings
+from ledger.errors import BadInputError, JobError
+from ledger.fingerprint import fingerprint
+from ledger.project.load import EmbeddingSettings
 from ledger.vectors.embedders import Embedder, Text, checked, make_embedder, prompts
 from ledger.vectors.embedders.packages import file_in
 from ledger.vectors.embedders.wordllama import SHAPE, open_matrix
@@ -57,7 +57,7 @@ class TestSettings:
         code = """
 import sys
 from pathlib import Path
-from ledger.project import EmbeddingSettings as S
+from ledger.project.load import EmbeddingSettings as S
 from ledger.vectors.embedders import make_embedder
 for name, more in {"wordllama": {}, "minilm": {}, "npy": {"path": "a.npy"},
                    "ollama": {"url": "http://localhost:1", "model": "m"}}.items():

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from vectors import reference
 
-from ledger.logs import WorkerLog, log_path
+from ledger.process.logs import WorkerLog, log_path
 from ledger.vectors.rank import ONE, different, fixed_point
 from ledger.vectors.space import unit
-from worker.kinds import rank_different
+from worker.kinds.vectors import rank_different
 
 pytest.importorskip("numba", reason="the extra `fast` is not installed")
 from ledger.vectors import kernel

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger.digest import fingerprint
-from ledger.failures import JobError, TransientJobError
-from ledger.project import EmbeddingSettings
+from ledger.errors import JobError, TransientJobError
+from ledger.fingerprint import fingerprint
+from ledger.project.load import EmbeddingSettings
 from ledger.vectors.embedders import Text
 from ledger.vectors.embedders.remote import Ollama, OpenAI, Remote, retry_after
 

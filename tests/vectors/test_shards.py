@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ledger.failures import JobError
+from ledger.errors import JobError
 from ledger.vectors.shards import collect, read_shard, shard_bytes
 
 A, B, C = ("x/a", "1"), ("x/b", "2"), ("x/c", "3")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger.digest import digest_bytes
-from ledger.failures import JobError
+from ledger.errors import JobError
+from ledger.fingerprint import digest_bytes
 from ledger.jobs import Output, Published
 from worker.publish import Publisher
 
@@ -260,7 +260,7 @@ class TestFailing:
         """A real refusal in the middle of a file leaves nothing of it behind."""
         code = (
             "import sys; from pathlib import Path; from worker.publish import Publisher\n"
-            "from ledger.jobs import Output; from ledger.failures import JobError\n"
+            "from ledger.jobs import Output; from ledger.errors import JobError\n"
             "try: Publisher(Path(sys.argv[1]), ('site',), 8).publish(\n"
             "    Output('site/a/page.html', 'i', lambda: [b'x' * 50_000]), None)\n"
             "except JobError as error: print(error.what)"

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from ledger.failures import BadInputError, JobError, Problem
-from ledger.project import SETTINGS_FILE, EmbeddingSettings
+from ledger.errors import BadInputError, JobError, Problem
+from ledger.project.load import SETTINGS_FILE, EmbeddingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

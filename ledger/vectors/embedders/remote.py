@@ -11,7 +11,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ledger.failures import JobError, Problem, TransientJobError
+from ledger.errors import JobError, Problem, TransientJobError
 from ledger.vectors.embedders import Text, checked, describe, leave_out, named, prompts, setting
 from ledger.vectors.embedders.packages import library
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ledger.project import EmbeddingSettings
+    from ledger.project.load import EmbeddingSettings
     from ledger.vectors.embedders import Space
 
     Answer = list[Any]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from chaos.damage import stamps
 from chaos.rounds import Round, Storm, tail
 from chaos.site import Shape, tree
-from ledger.db import sqlite3
+from ledger.store.connection import sqlite3
 
 if TYPE_CHECKING:
     from pathlib import Path

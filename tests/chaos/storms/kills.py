@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from chaos.rounds import Keeper, Round, Storm, tail
 from chaos.site import Shape
-from ledger.db import has_wal_reset_race
+from ledger.store.connection import has_wal_reset_race
 
 if TYPE_CHECKING:
     from random import Random

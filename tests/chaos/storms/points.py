@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chaos.rounds import Keeper, Round, Storm, read_strikes, tail
 from chaos.site import Shape, write_order
-from ledger.points import Point
+from ledger.process.fault_points import Point
 
 if TYPE_CHECKING:
     from chaos.site import Site

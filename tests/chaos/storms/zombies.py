@@ -14,7 +14,7 @@ from chaos.processes import Hung, wait_until
 from chaos.rounds import Keeper, Round, Storm
 from chaos.site import Shape
 from ledger.jobs import Settlement
-from ledger.store import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError, Store
 
 if TYPE_CHECKING:
     from random import Random

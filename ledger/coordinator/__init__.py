@@ -1,0 +1,1 @@
+"""One run: workers, watchdog, recovery, throttling, cleanup."""

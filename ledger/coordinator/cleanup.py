@@ -1,0 +1,71 @@
+"""Removing what no job owns any more: leftovers of an older plan, temp files of the dead."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ledger.project.load import STATE_FOLDER
+from ledger.store.plan import read_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ledger.project.load import Project
+    from ledger.store.connection import Database
+
+TEMPORARY_SUFFIX = ".ledger-tmp"
+
+
+def remove_leftovers(project: Project, database: Database) -> int:
+    """Delete the files whose jobs are gone from the plan, and folders left empty by that.
+
+    They are noted in the ledger when the plan is made and forgotten when they are deleted,
+    so that being killed in between loses nothing. Returns how many went.
+    """
+    former = [project.root / home for home in read_facts(database).get("homes", [])]
+    homes = {home.resolve() for home in (project.output, project.state, *former)}
+    paths = [row["path"] for row in database.rows("leftovers")]
+    gone = [path for path in paths if _remove(project.root / path, homes)]
+    with database.immediate():
+        database.run_many("clear_leftovers", [{"path": path} for path in gone])
+    return len(gone)
+
+
+def _remove(path: Path, homes: set[Path]) -> bool:
+    """Delete one file below one of `homes`, and the folders that it leaves empty there."""
+    folder = path.parent.resolve()
+    if not any(folder.is_relative_to(home) for home in homes):
+        return False  # a link or the path leads elsewhere: what is there is not ours to delete
+    with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        (folder / path.name).unlink()
+    while folder not in homes:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:
+            break
+        folder = folder.parent
+    return True
+
+
+def remove_temporary_files(project: Project, living: Iterable[int]) -> int:
+    """Delete the temp files of all but the living, who are still writing theirs."""
+    living = tuple(living)
+    for scratch in (project.state / "scratch").glob("*"):
+        if scratch.name not in {str(worker) for worker in living}:
+            shutil.rmtree(scratch, ignore_errors=True)
+    prefixes = tuple(f".{worker}." for worker in living)
+    removed = 0
+    for home in (project.output, project.root / STATE_FOLDER):
+        for folder, _, names in os.walk(home):
+            for name in names:
+                if name.endswith(TEMPORARY_SUFFIX) and not name.startswith(prefixes):
+                    with suppress(FileNotFoundError):
+                        os.unlink(os.path.join(folder, name))  # noqa: PTH108, PTH118
+                        removed += 1
+    return removed

@@ -1,0 +1,238 @@
+"""Control from another shell: pause, cancel, stop, detach, attach."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ledger.coordinator.recovery import coordinator_lives
+from ledger.errors import Exit, LedgerError
+from ledger.process.wakeup import Bell
+from ledger.queues.spending import spending
+from ledger.store import queues
+from ledger.store.claims import Store
+from ledger.store.connection import OperationalError
+from ledger.text import counted
+
+if TYPE_CHECKING:
+    from ledger.project.load import Project
+    from ledger.store.claims import KindCount
+    from ledger.store.connection import Row
+
+LOOK_SECONDS = 0.05
+STOPPING = "stopping: the jobs in hand are finished first (Ctrl+C only ends the waiting)\n"
+WATCH_SECONDS = 0.25
+
+
+def pause(project: Project, only: tuple[str, ...], *, paused: bool) -> str:
+    """Begin nothing new in these queues (none named: in all, and no pages), or go on."""
+    with Store(project.ledger_path) as store:
+        chosen = queues.chosen(store, only)
+        with store.immediate():
+            for queue in chosen:
+                store.run("pause_queue", phase=queue["phase"], paused=int(paused))
+            if not only and paused:
+                store.run("set_fact", name="paused", value="1")
+            elif not only:
+                store.run("forget_fact", name="paused")
+    what = ", ".join(only) or "everything"
+    return f"{what} is paused: ledger resume" if paused else f"{what} goes on with `ledger spawn`"
+
+
+def refuse_paused(store: Store, phases: set[int], *, pages: bool) -> None:
+    """A run that could begin nothing would wait for ever.
+
+    Raises:
+        LedgerError: all that waits is paused.
+    """
+    waiting = {count.phase for count in store.counts() if count.pending}
+    rows = [row for row in queues.all_queues(store) if row["phase"] in waiting & phases]
+    other = pages and any(phase not in {row["phase"] for row in rows} for phase in waiting)
+    everything = store.value("fact", name="paused") is not None
+    if (everything and waiting) or (rows and all(row["paused"] for row in rows) and not other):
+        names = ", ".join(row["name"] for row in rows if row["paused"]) or "everything"
+        raise PausedError(f"paused: {names}", remedy="ledger resume, then `ledger spawn` again")
+
+
+class PausedError(LedgerError):
+    """All that there is to do is paused."""
+
+    exit_code = Exit.HELD
+
+
+def cancel(project: Project, only: tuple[str, ...], *, key: str | None, uncertain: bool) -> int:
+    """Take the waiting jobs of these queues out of the ledger; returns how many.
+
+    With `uncertain` only those that are held since they may have had their effect.
+    """
+    with Store(project.ledger_path) as store:
+        chosen = {row["phase"]: row["name"] for row in queues.chosen(store, only)}
+        with store.immediate():
+            if uncertain:
+                rows = store.rows("uncertain_jobs")
+                jobs = [
+                    row["id"] for row in rows if row["open"] and row["queue"] in chosen.values()
+                ]
+            else:
+                jobs = [
+                    row["id"]
+                    for phase, name in chosen.items()
+                    for row in store.rows(
+                        "waiting_in_queue", phase=phase, key=f"{name}/{key}" if key else None
+                    )
+                ]
+            queues.drop_jobs(store, jobs)
+    return len(jobs)
+
+
+def stop(project: Project, *, now: bool) -> str:
+    """Tell the run that goes on here to end, and wait until it has.
+
+    Raises:
+        LedgerError: nothing goes on here.
+    """
+    pid = _coordinator(project)
+    if pid is None:
+        raise LedgerError(f"no run goes on in {project.root}", remedy="nothing to stop")
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+        if now:
+            os.kill(pid, signal.SIGINT)
+    sys.stderr.write(STOPPING if not now else "stopping at once\n")
+    sys.stderr.flush()
+    while _coordinator(project) == pid:
+        time.sleep(LOOK_SECONDS)
+    return "stopped; `ledger spawn` goes on from here"
+
+
+def _coordinator(project: Project) -> int | None:
+    """The process that plans or builds here, if there is one."""
+    if not coordinator_lives(project):
+        return None
+    text = (project.state / "coordinator").read_text("ascii", "replace").strip()
+    return int(text) if text.isdecimal() else None
+
+
+def detach(project: Project, arguments: list[str]) -> Exit:
+    """Start `ledger` with these arguments in a session of its own, and see it begin."""
+    words = [word for word in arguments if word != "--detach"]
+    log, before = project.state / "logs" / "spawn.log", _latest_run(project)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ledger", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    while process.poll() is None and _latest_run(project) == before:
+        time.sleep(LOOK_SECONDS)
+    if process.poll() not in (None, Exit.DONE):
+        sys.stderr.write(log.read_text("utf-8", "replace"))
+        return Exit(process.returncode)
+    sys.stdout.write(
+        f"running in the background (pid {process.pid})\n"
+        "  ledger attach    watch it          ledger stop    end it\n"
+        f"  what it says goes to {log.relative_to(project.root)}\n"
+    )
+    return Exit.DONE
+
+
+def _latest_run(project: Project) -> int:
+    """The number of the run that was begun last: what is refused never gets one."""
+    try:
+        with Store(project.ledger_path, read_only=True) as store:
+            run = store.last_run()
+    except (LedgerError, OperationalError):  # none yet, or it is being migrated
+        return 0
+    return int(run["id"]) if run is not None else 0
+
+
+# -- watching --------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Seen:
+    """A worker of a run that somebody else supervises."""
+
+    id: int
+    number: int
+
+
+class Onlooker:
+    """A run that goes on in another process, as far as a view needs to know it."""
+
+    def __init__(self, project: Project, store: Store) -> None:
+        self.project, self.store = project, store
+        self.interrupted, self.deaths = False, 0
+        self.children: list[Seen] = []
+        self.held: str | None = None
+        self._run: Row | None = None
+        self.look()
+
+    def look(self) -> bool:
+        """See how it stands; false when it has ended."""
+        self._run = self.store.last_run()
+        if self._run is None or self._run["ended_at"] is not None:
+            return False
+        open_ = self.store.open_workers()
+        self.children = [
+            Seen(row["id"], row["number"]) for row in open_ if row["run"] == self._run["id"]
+        ]
+        self.held = self._run["hold"]
+        return coordinator_lives(self.project)
+
+    @property
+    def places(self) -> int:
+        """How many workers were asked for."""
+        return int(self._run["workers"]) if self._run is not None else 1
+
+    @property
+    def keeps_going(self) -> bool:
+        """Whether a failed job does not end it."""
+        return self._run is not None and bool(self._run["keep_going"])
+
+    def counts(self) -> list[KindCount]:
+        """Where all jobs stand."""
+        return self.store.counts()
+
+    def spending(self) -> tuple[str, ...]:
+        """What the queues have spent."""
+        return tuple(filter(None, map(spending, queues.all_queues(self.store))))
+
+    def worker_id(self, child: Seen) -> int:
+        """The id of a worker."""
+        return child.id
+
+
+def attach(project: Project) -> Exit:
+    """Show the run that goes on here until it ends, or until Ctrl+C, which ends only the view."""
+    from ledger.views.progress import make_view
+
+    if not coordinator_lives(project):
+        raise LedgerError(
+            f"no run goes on in {project.root}", remedy="begin one: ledger spawn --detach"
+        )
+    bell = Bell()
+    signal.signal(signal.SIGINT, lambda *_: bell.ring())
+    view = make_view(quiet=False, as_json=False)
+    going_on = left = True
+    while going_on and left:
+        # opened anew each time: a reader that stays keeps the log from being checkpointed
+        with Store(project.ledger_path, read_only=True) as store:
+            onlooker = Onlooker(project, store)
+            going_on = onlooker.look()
+            view(onlooker)
+        left = not bell.wait(WATCH_SECONDS)
+    with Store(project.ledger_path, read_only=True) as store:
+        view.close(Onlooker(project, store))
+    if not left:
+        sys.stderr.write(f"the run goes on ({counted(onlooker.places, 'worker')}): ledger attach\n")
+    return Exit.DONE

@@ -1,0 +1,248 @@
+"""`ledger spawn` and `ledger retry`: build what is planned, put back what failed."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ledger.coordinator.cleanup import remove_leftovers
+from ledger.coordinator.control import refuse_paused
+from ledger.coordinator.preflight import check_before_spawn
+from ledger.coordinator.recovery import adopt, requeue_lost_outputs, sole_coordinator
+from ledger.coordinator.supervisor import Orders, Supervisor
+from ledger.coordinator.throttle import Restraint
+from ledger.errors import Exit, LedgerError
+from ledger.planning.kinds import kinds_of_site, with_needs
+from ledger.planning.sites import load_site
+from ledger.queues import checks
+from ledger.queues.spending import budget_report
+from ledger.store import queues
+from ledger.store.claims import Store
+from ledger.store.plan import read_facts
+from ledger.text import counted
+from ledger.views.progress import View, make_view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.project.load import Project
+
+NICENESS = 10
+SHOWN_FAILURES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOrders:
+    """What `ledger spawn` was asked for; the names are those of its options."""
+
+    workers: int | None = None
+    keep_going: bool = False
+    only: tuple[str, ...] = ()
+    limit: int | None = None
+    cool_down: float = 0.0
+    nice: bool = False
+    dry_run: bool = False
+    quiet: bool = False
+    limits: dict[str, Any] = field(default_factory=dict)
+    restraint: Restraint = field(default_factory=Restraint)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What `--only` names, with what that needs: kinds and the phases of queues; None: all."""
+
+    kinds: set[str] | None = None
+    queues: frozenset[int] = frozenset()
+
+
+def build(project: Project, orders: BuildOrders, *, as_json: bool = False) -> Exit:
+    """Build what is planned, and report; returns the exit code."""
+    if orders.dry_run:
+        _plan_bulk(project)
+        with Store(project.ledger_path, read_only=True) as store:
+            chosen = _choose(project, store, orders.only)
+            return _preview(store, chosen, orders.limit, as_json=as_json)
+    view = make_view(quiet=orders.quiet, as_json=as_json)
+    return run(project, orders, view, partial(_report, as_json=as_json))
+
+
+def run(
+    project: Project,
+    orders: BuildOrders,
+    view: View,
+    report: Callable[[Store, Exit, Chosen], None] = lambda *_: None,
+) -> Exit:
+    """Build what is planned; returns the exit code, and tells `report` of it."""
+    _plan_bulk(project)
+    with sole_coordinator(project), Store(project.ledger_path) as store:
+        adopt(project, store)
+        remove_leftovers(project, store)
+        chosen = _choose(project, store, orders.only)
+        for warning in _prepare(project, store, orders, chosen):
+            click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
+        code = _supervise(project, store, orders, chosen, view)
+        report(store, code, chosen)
+    return code
+
+
+def _prepare(project: Project, store: Store, orders: BuildOrders, chosen: Chosen) -> list[str]:
+    """Set what the run is about and what limits it; returns warnings.
+
+    Raises:
+        LedgerError: with everything that keeps it from running.
+    """
+    names = [queue["name"] for queue in queues.all_queues(store) if queue["name"] in orders.only]
+    checks.set_spawn_limits(store, names, orders.limits)
+    checks.refresh_prices(project, store)
+    warnings = _put_back_damaged(project, store)
+    store.select(kinds=chosen.kinds, queues=chosen.queues, documents=orders.limit)
+    pages = chosen.kinds is None or bool(chosen.kinds)
+    refuse_paused(store, _phases(store, chosen), pages=pages)
+    phases = None if chosen.kinds is None else chosen.queues
+    return [*warnings, *check_before_spawn(project, store, phases), *orders.restraint.notes()]
+
+
+def _plan_bulk(project: Project) -> None:
+    """A project that has nothing but queues needs no planning by hand."""
+    if project.settings.site.kind != "bulk":
+        return
+    with suppress(LedgerError), Store(project.ledger_path, read_only=True) as store:
+        if read_facts(store).get("settings") == project.settings_text:
+            return
+    from ledger.planning.init import plan_project
+
+    plan_project(project.root, None, dry_run=False)
+
+
+def _supervise(
+    project: Project, store: Store, orders: BuildOrders, chosen: Chosen, view: View
+) -> Exit:
+    run_orders = Orders(
+        orders.workers or os.cpu_count() or 1, orders.keep_going, orders.cool_down,
+        NICENESS if orders.nice else 0,
+        None if chosen.kinds is None else frozenset(chosen.kinds), chosen.queues, orders.restraint,
+    )  # fmt: skip
+    supervisor = Supervisor(project, store, run_orders, view)
+    try:
+        code = supervisor.supervise()
+    finally:
+        view.close(supervisor)
+    if code == Exit.DONE and not orders.only and orders.limit is None:
+        _finish(project, store, quiet=orders.quiet)
+    return code
+
+
+def _finish(project: Project, store: Store, *, quiet: bool) -> None:
+    """What a kind of site does when all its pages are there."""
+    said = load_site(project.settings.site.kind).finish(project, store)
+    if said and not quiet:
+        click.echo(said, err=True)
+
+
+def _put_back_damaged(project: Project, store: Store) -> list[str]:
+    """Put back jobs whose files are not what they were; returns what there is to say of it.
+
+    Of every done job the size is looked at. What a run made that did not end cleanly is hashed:
+    after a power cut a file may have its name and its size, and not its bytes.
+    """
+    said = []
+    unproven = store.unproven_files()
+    if unproven:
+        from ledger.health.outputs import hash_outputs, requeue
+
+        damages = hash_outputs(project.root, unproven).damages
+        if damages:
+            requeue(project, store, damages)
+            said.append(
+                f"the last run did not end cleanly, and {counted(len(damages), 'file')} of the "
+                f"{len(unproven):,} that it made are damaged; they are built again"
+            )
+    lost = requeue_lost_outputs(project, store)
+    if lost:
+        said.append(f"{lost:,} done jobs had lost their files; they are built again")
+    return said
+
+
+def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
+    """What `--only` means: names of queues or of kinds, and all that these need.
+
+    Raises:
+        LedgerError: there is nothing of that name.
+    """
+    if not only:
+        return Chosen()
+    kinds = kinds_of_site(project.settings.site.kind)
+    names = [queue["name"] for queue in queues.all_queues(store)]
+    planned = [name for name, kind in kinds.items() if kind.sites != ("bulk",)]
+    unknown = sorted(set(only) - set(planned) - set(names))
+    if unknown:
+        there = ", ".join([*names, *planned]) or "nothing yet"
+        raise LedgerError(
+            f"no queue or job kind is called {', '.join(unknown)}", remedy=f"use one of: {there}"
+        )
+    of_site = with_needs([name for name in only if name in planned], kinds)
+    return Chosen(of_site, frozenset(queues.with_those_before(store, set(only) & set(names))))
+
+
+def _report(store: Store, code: Exit, chosen: Chosen, *, as_json: bool) -> None:
+    failures = store.failures()
+    spent = checks.limited_by_budget(store, _phases(store, chosen))
+    if as_json:
+        said = {"exit": int(code), "failures": [item.as_dict() for item in failures]}
+        click.echo(json.dumps({**said, "exhausted": [queue["name"] for queue in spent]}))
+        return
+    for failure in failures[:SHOWN_FAILURES]:
+        click.echo(f"\n{click.style(str(failure), fg='red')}", err=True)
+    if len(failures) > SHOWN_FAILURES:
+        more = len(failures) - SHOWN_FAILURES
+        click.echo(f"\n… and {more:,} more: ledger status --json", err=True)
+    if failures:
+        click.echo(
+            f"\n{len(failures):,} jobs failed; after the cure: ledger retry --failed && ledger spawn",
+            err=True,
+        )
+    for queue in spent:
+        click.echo(f"\n{budget_report(store, queue)}", err=True)
+
+
+def _phases(store: Store, chosen: Chosen) -> set[int]:
+    every = {queue["phase"] for queue in queues.all_queues(store)}
+    return every if chosen.kinds is None else every & chosen.queues
+
+
+def _preview(store: Store, chosen: Chosen, limit: int | None, *, as_json: bool) -> Exit:
+    """What would be built, by kind or queue; nothing is written."""
+    rows = [
+        (count.name, count.pending + count.held + count.running)
+        for count in store.counts()
+        if chosen.kinds is None or count.kind in chosen.kinds or count.phase in (chosen.queues)
+    ]
+    if as_json:
+        click.echo(json.dumps({"would_build": dict(rows), "limit": limit}))
+    else:
+        for kind, count in rows:
+            click.echo(f"{kind:16} {count:>9,} jobs would be built")
+    return Exit.DONE
+
+
+def put_back(
+    project: Project,
+    *,
+    failed_only: bool,
+    kind: str | None,
+    key: str | None,
+    only: str | None = None,
+    uncertain: bool = False,
+) -> int:
+    """Put jobs back to pending; returns how many."""
+    with Store(project.ledger_path) as store:
+        phase = queues.chosen(store, [only])[0]["phase"] if only else None
+        return store.retry(
+            failed_only=failed_only, kind=kind, key=key, phase=phase, uncertain=uncertain
+        )

@@ -1,0 +1,125 @@
+"""The warden: ends workers that give no sign of life for longer than their lease.
+
+Taking a lease back is not enough. A worker that was stopped in the middle of a job goes on
+with it when it wakes, while another already does the same; and one that was stopped within
+a transaction keeps everybody else from writing, the coordinator too. So the silent are
+killed first, and what they held is taken back when they are seen to be dead. That has to
+happen in a thread that reads and never writes, since a writer may be what is stuck.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from ledger.process import worker_state
+from ledger.store.claims import Store
+from ledger.store.connection import OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.project.load import Project
+    from ledger.store.connection import Holder, Row
+
+LOOK_SECONDS = 1.0
+
+
+class Warden:
+    """Looks after all workers of a ledger, also those that another coordinator left behind.
+
+    One look is not enough: when a whole run was stopped and goes on (Ctrl+Z, `fg`), all leases
+    are found expired before their holders could renew them. `evicted` are those it has ended,
+    and `unreachable` those of them that it may not kill.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.evicted: set[int] = set()
+        self.unreachable: set[int] = set()
+        self._project = project
+        self._suspects: set[int] = set()
+        self._writer: tuple[Holder | None, float] = (None, 0.0)
+        self._lease_seconds = project.settings.workers.lease_seconds
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="warden")
+
+    def __enter__(self) -> Self:
+        """Look about once a second from now on."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        with Store(self._project.ledger_path, read_only=True) as store:
+            while not self._over.wait(LOOK_SECONDS):
+                with suppress(OperationalError):  # busy, without WAL: it looks again
+                    self.look(store)
+
+    def look(self, store: Store) -> None:
+        """End the workers whose lease is found expired again, and a stopped one in everyone's way.
+
+        While nobody gets to write, nobody can renew: then an expired lease says nothing.
+        """
+        workers = {row["id"]: row for row in store.open_workers()}
+        writer, stuck_for = self._stuck_writer(store)
+        if writer is not None:
+            self._suspects = set()
+            if stuck_for > self._lease_seconds and _is_stopped(writer.pid):
+                self._evict(*(row for row in workers.values() if row["pid"] == writer.pid))
+            return
+        leases = store.expired_leases()
+        silent = {leases[token] for token in leases.keys() & self._suspects}
+        self._evict(*(workers[worker] for worker in silent & workers.keys()))
+        self._suspects = set(leases)
+
+    def _stuck_writer(self, store: Store) -> tuple[Holder | None, float]:
+        """Who is in the write transaction that the last look saw him in, and for how long."""
+        writer, now = store.writer(), store.now()
+        known, since = self._writer
+        if writer is not None and writer == known:
+            return writer, now - since
+        self._writer = writer, now
+        return None, 0.0
+
+    def _evict(self, *workers: Row) -> None:
+        folder = self._project.state / "workers"
+        for worker in workers:
+            if not worker_state.is_alive(folder, worker["id"]):
+                continue
+            self.evicted.add(worker["id"])
+            try:
+                _kill(worker["pid"], partial(worker_state.is_alive, folder, worker["id"]))
+            except ProcessLookupError:
+                continue
+            except PermissionError:  # another user's: the fence has to do
+                self.unreachable.add(worker["id"])
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by a signal; False where the system does not say."""
+    try:
+        facts = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+    except OSError:
+        return False
+    return facts.rpartition(")")[2].split()[0] in "Tt"
+
+
+def _kill(pid: int, still: Callable[[], bool]) -> None:
+    """SIGKILL, which ends stopped processes too; not another process that got the same pid."""
+    if not hasattr(os, "pidfd_open"):
+        os.kill(pid, signal.SIGKILL)
+        return
+    process = os.pidfd_open(pid)
+    try:
+        if still():
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+    finally:
+        os.close(process)

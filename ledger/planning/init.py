@@ -1,0 +1,152 @@
+"""`ledger init`: make the folder a project if it is none, plan it, and tidy up after the old plan."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ledger.coordinator import cleanup
+from ledger.coordinator.recovery import adopt, sole_coordinator
+from ledger.planning.plan import NothingKnown, is_planned, make_plan, snapshot, source_stamps
+from ledger.project import new
+from ledger.project.load import SETTINGS_FILE, Project, find_root, load_project, parse_project
+from ledger.store.claims import Store
+from ledger.store.connection import migrate
+from ledger.store.plan import Changes, PlannedBefore, preview, read_facts, read_notes, replan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.errors import Problem
+    from ledger.planning.plan import Plan
+    from ledger.store.claims import KindCount
+
+
+SHOWN_NOTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What `ledger init` did, or would do."""
+
+    root: str
+    created: tuple[str, ...]
+    documents: int
+    undated: int
+    jobs: int
+    changes: Changes
+    dry_run: bool
+    notes: tuple[Problem, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def text(self) -> str:
+        """For people."""
+        changes = self.changes
+        would = "would be " if self.dry_run else ""
+        lines = [f"{name}: {would}created" for name in self.created]
+        undated = f" ({self.undated:,} undated)" if self.undated else ""
+        lines.append(f"{self.documents:,} documents{undated}, {self.jobs:,} jobs")
+        if changes.any:
+            lines.append(
+                f"{changes.added:,} new, {changes.changed:,} changed, {changes.unchanged:,} unchanged, "
+                f"{changes.removed:,} gone with {changes.outputs_removed:,} files"
+            )
+        else:
+            lines.append("nothing changed since the last plan")
+        lines += self._notes()
+        if not self.dry_run:
+            lines.append("next: ledger spawn")
+        return "\n".join(lines)
+
+    def _notes(self) -> list[str]:
+        """What was found and does not stop anything: a line for each, and of many the first."""
+        shown = [f"note: {note.where}: {note.what}" for note in self.notes[:SHOWN_NOTES]]
+        more = len(self.notes) - SHOWN_NOTES
+        return shown if more <= 0 else [*shown, f"note: {more:,} more: ledger init --json"]
+
+
+def plan_project(
+    folder: Path, source: Path | None, *, kind: str | None = None, dry_run: bool
+) -> PlanReport:
+    """Plan the project at or above `folder`; with `dry_run` only say what that would change."""
+    root = _root(folder)
+    files = new.new_files(root, source, kind)
+    if dry_run:
+        return _preview(root, files)
+    if files:
+        new.create(root, files)
+    project = load_project(root)
+    with sole_coordinator(project):
+        migrate(project.ledger_path)
+        (project.state / "templates").mkdir(exist_ok=True)
+        with Store(project.ledger_path) as store:
+            adopt(project, store)
+            facts = read_facts(store)
+            sources = source_stamps(project)
+            if is_planned(project, facts, sources):
+                return _unchanged(project, facts, store.counts(), read_notes(store))
+            plan = make_plan(project, PlannedBefore(store), sources)
+            # every output folder there ever was: what is left in an older one is ours to delete
+            plan.facts["homes"] = sorted({*facts.get("homes", ()), project.settings.site.output})
+            changes = replan(store, **snapshot(plan))
+            cleanup.remove_leftovers(project, store)
+    return _report(plan, changes, tuple(files), dry_run=False)
+
+
+def _root(folder: Path) -> Path:
+    try:
+        return find_root(folder)
+    except Exception:  # noqa: BLE001  no project yet: this is where one begins
+        return folder.resolve()
+
+
+def _preview(root: Path, files: dict[str, str | Path]) -> PlanReport:
+    text = files.get(SETTINGS_FILE)
+    project = parse_project(root, text) if isinstance(text, str) else load_project(root)
+    if shipped := new.shipped_corpus(files, project.settings.corpus.path):
+        project = _with_corpus(project, str(shipped))
+    if not project.ledger_path.exists():
+        plan = make_plan(project, NothingKnown())
+        return _report(plan, Changes(added=len(plan.jobs)), tuple(files), dry_run=True)
+    with Store(project.ledger_path, read_only=True) as store:
+        plan = make_plan(project, PlannedBefore(store))
+        return _report(plan, preview(store, plan.jobs), tuple(files), dry_run=True)
+
+
+def _with_corpus(project: Project, path: str) -> Project:
+    from dataclasses import replace
+
+    settings = replace(project.settings, corpus=replace(project.settings.corpus, path=path))
+    return replace(project, settings=settings)
+
+
+def _unchanged(
+    project: Project, facts: dict[str, Any], counts: list[KindCount], notes: list[Problem]
+) -> PlanReport:
+    jobs = sum(count.total + count.held for count in counts)
+    return PlanReport(
+        root=str(project.root),
+        created=(),
+        documents=facts["documents"],
+        undated=facts["documents"] - facts["dated"],
+        jobs=jobs,
+        changes=Changes(unchanged=jobs),
+        dry_run=False,
+        notes=tuple(notes),
+    )
+
+
+def _report(plan: Plan, changes: Changes, created: tuple[str, ...], *, dry_run: bool) -> PlanReport:
+    return PlanReport(
+        root=str(plan.project.root),
+        created=created,
+        documents=len(plan.documents),
+        undated=len(plan.documents) - plan.dated,
+        jobs=len(plan.jobs),
+        changes=changes,
+        dry_run=dry_run,
+        notes=tuple(plan.notes),
+    )

@@ -1,0 +1,92 @@
+"""A worker's slot: a small file that says who is alive and which job is in hand.
+
+The worker holds an flock on it for as long as it lives, so its death is known at once,
+without waiting for a lease to expire. The job in hand is written through a memory map:
+it outlives a SIGKILL, costs well under a microsecond, and needs no transaction.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ledger.process import clock
+from ledger.process.locks import is_locked, lock
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from ledger.jobs import Job
+
+_LAYOUT = struct.Struct("<qdqH200s")  # job id or 0, since when, jobs finished, name
+_SIZE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """What a slot says: the job (0 for none), since when on the clock of leases, its name."""
+
+    job: int
+    since: float
+    finished: int
+    name: str
+
+
+class Slot:
+    """The writing side; held by the worker for its whole life."""
+
+    def __init__(self, folder: Path, worker: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(_path(folder, worker), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock(self._file)
+        os.ftruncate(self._file, _SIZE)
+        self._map = mmap.mmap(self._file, _SIZE)
+        self._finished = 0
+
+    def enter(self, job: Job) -> None:
+        """`job` is in hand from now on."""
+        name = job.name.encode("utf-8")[:200]
+        _LAYOUT.pack_into(self._map, 0, job.id, clock.now(), self._finished, len(name), name)
+
+    def leave(self) -> None:
+        """No job is in hand."""
+        self._finished += 1
+        _LAYOUT.pack_into(self._map, 0, 0, clock.now(), self._finished, 0, b"")
+
+
+def in_hand(folder: Path, worker: int) -> InHand | None:
+    """What a worker's slot says; None when it has none."""
+    try:
+        data = _path(folder, worker).read_bytes()
+    except FileNotFoundError:
+        return None
+    if len(data) < _LAYOUT.size:
+        return None
+    job, since, finished, length, name = _LAYOUT.unpack_from(data)
+    return InHand(job, since, finished, name[:length].decode("utf-8", "replace"))
+
+
+def is_alive(folder: Path, worker: int) -> bool:
+    """Whether the worker still holds its slot."""
+    return is_locked(_path(folder, worker))
+
+
+def remove(folder: Path, worker: int) -> None:
+    """Forget a dead worker's slot."""
+    _path(folder, worker).unlink(missing_ok=True)
+
+
+def sweep(folder: Path, keep: Collection[int]) -> None:
+    """Forget all but the slots of these workers: a coordinator that was killed leaves some."""
+    names = {_path(folder, worker).name for worker in keep}
+    for path in folder.glob("*.slot"):
+        if path.name not in names:
+            path.unlink(missing_ok=True)
+
+
+def _path(folder: Path, worker: int) -> Path:
+    return folder / f"{worker}.slot"

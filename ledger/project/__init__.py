@@ -1,0 +1,1 @@
+"""A project: `ledger.toml`, its settings, and new projects."""

@@ -1,0 +1,155 @@
+"""What must be so before queues are worked on: prices, keys, programs, permissions."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ledger.errors import JobError, LedgerError, Problem
+from ledger.project.load import SETTINGS_FILE
+from ledger.queues.amounts import price_a_token
+from ledger.queues.recipes import recipe_of
+from ledger.store import queues
+from ledger.store.limits import has_budget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ledger.project.load import Project
+    from ledger.store.claims import Store
+    from ledger.store.connection import Row
+
+
+def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any]) -> None:
+    """Give the chosen queues the limits that `ledger spawn` names.
+
+    Raises:
+        LedgerError: a budget or a rate is named, and it cannot be told for which queue.
+    """
+    chosen = queues.chosen(store, names)
+    if limits and not chosen:
+        raise LedgerError(
+            "there is no queue to limit", remedy="add one: ledger add --name NAME -- COMMAND"
+        )
+    if limits and len(chosen) > 1 and not list(names):
+        raise LedgerError(
+            f"there are {len(chosen)} queues, and a limit is for one",
+            remedy=f"say which: --only {chosen[0]['name']}",
+        )
+    with store.immediate():
+        for queue in chosen:
+            queues.set_limits(store, queue["phase"], limits)
+        store.run("clear_exhausted")
+
+
+def prices_of(project: Project, model: str) -> dict[str, int | None]:
+    """The prices of a token of that model, by `[prices]`."""
+    prices = project.settings.prices.get(model)
+    if prices is None:
+        return {"price_in": None, "price_out": None}
+    return {
+        "price_in": price_a_token(prices.get("input", 0.0)),
+        "price_out": price_a_token(prices.get("output", 0.0)),
+    }
+
+
+def refresh_prices(project: Project, store: Store) -> None:
+    """Give the queues of prompts the prices that ledger.toml has by now."""
+    for queue in queues.all_queues(store):
+        if queue["kind"] != "llm":
+            continue
+        prices = prices_of(project, json.loads(queue["recipe"]).get("model", ""))
+        if any(queue[name] != price for name, price in prices.items()):
+            with store.immediate():
+                queues.set_limits(store, queue["phase"], prices)
+
+
+def obstacles(project: Project, store: Store, phases: Iterable[int] | None = None) -> list[Problem]:
+    """What keeps the jobs that wait in these queues (None: in all) from being done."""
+    waiting = {count.phase for count in store.counts() if count.pending or count.held}
+    wanted = waiting if phases is None else waiting & set(phases)
+    return [
+        problem
+        for queue in queues.all_queues(store)
+        if queue["phase"] in wanted
+        for problem in [*_of_money(queue), *_of_recipe(project, queue)]
+    ]
+
+
+def _of_money(queue: Row) -> list[Problem]:
+    """A ceiling in money is no ceiling if the price is not known."""
+    if queue["money_ceiling"] is None:
+        return []
+    if queue["kind"] == "llm" and queue["price_in"] is None:
+        model = json.loads(queue["recipe"])["model"]
+        return [
+            Problem(
+                f"queue {queue['name']}", f"has a budget, and no price for {model!r} is known",
+                f"add it to {SETTINGS_FILE}: [prices] {json.dumps(model)} = "
+                "{ input = …, output = … } (of a million tokens)",
+            )
+        ]  # fmt: skip
+    if queue["kind"] != "llm" and queue["price_call"] is None:
+        return [
+            Problem(
+                f"queue {queue['name']}", "has a budget, and what a job costs is not known",
+                f"say it with --cost 0.002 when you add to {queue['name']}",
+            )
+        ]  # fmt: skip
+    return []
+
+
+def _of_recipe(project: Project, queue: Row) -> list[Problem]:
+    recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
+    problems = list(recipe.obstacles(project.root))
+    if getattr(recipe, "key_env", "") or getattr(recipe, "key_file", ""):
+        try:
+            read_key(recipe.key_env, recipe.key_file)  # type: ignore[union-attr]  # it has both
+        except JobError as error:
+            problems.append(Problem(f"queue {queue['name']}", error.what, error.remedy))
+    return problems
+
+
+def read_key(variable: str, file: str) -> str:
+    """The key from its environment variable, or from a file that only its owner may read.
+
+    Raises:
+        JobError: it is not there, or others may read it, or it is more than a key.
+    """
+    if variable and os.environ.get(variable, "").strip():
+        return _only_a_key(os.environ[variable].strip(), f"the environment variable {variable}")
+    if not file:
+        raise JobError(
+            f"the environment variable {variable} is not set",
+            remedy=f"export {variable}=…, or say --key-env '' if the server wants none",
+        )
+    path = Path(file).expanduser()
+    try:
+        facts = path.stat()
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise JobError(
+            f"the key file {file} cannot be read: {error}", remedy="mend the path"
+        ) from None
+    if facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise JobError(f"the key file {file} can be read by others", remedy=f"chmod 600 {file}")
+    return _only_a_key(text, f"the key file {file}")
+
+
+def _only_a_key(text: str, where: str) -> str:
+    if text and text.isascii() and text.isprintable() and " " not in text:
+        return text
+    raise JobError(f"{where} holds more than a key", remedy="put the key alone there, in one line")
+
+
+def limited_by_budget(store: Store, phases: Iterable[int]) -> list[Row]:
+    """The queues among these whose budget allows no more jobs."""
+    wanted = set(phases)
+    return [
+        queue
+        for queue in queues.all_queues(store)
+        if queue["phase"] in wanted and queue["exhausted"] and has_budget(queue)
+    ]

@@ -1,0 +1,165 @@
+"""What there is to do: one record a job, from arguments, files, tables and matrices."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ledger.errors import BadInputError, LedgerError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+Record = dict[str, Any]
+ARGUMENTS = (":::", "::::")
+"""What follows the first are values, what follows the second are files of values, a line each."""
+
+
+def split_arguments(words: Sequence[str]) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """A command and what follows each `:::` or `::::`."""
+    command: list[str] = []
+    groups: list[tuple[str, list[str]]] = []
+    for word in words:
+        if word in ARGUMENTS:
+            groups.append((word, []))
+        elif groups:
+            groups[-1][1].append(word)
+        else:
+            command.append(word)
+    return command, groups
+
+
+def read_records(
+    groups: Sequence[tuple[str, list[str]]],
+    *,
+    files: Sequence[str] = (),
+    table: str | None = None,
+    matrix: Sequence[str] = (),
+    null: bool = False,
+) -> list[Record]:
+    """Every combination of what is named: `:::` groups, files of values, a table, a matrix.
+
+    Args:
+        groups: as `split_arguments` gives them; their values are called 1, 2 and so on.
+        files: files of values, a line each, `-` for standard input; called on from there.
+        table: a .jsonl, .csv or .tsv file, or `-` for JSON lines from standard input.
+        matrix: `NAME=a,b,c` or `NAME=@file` each.
+        null: values in files end with NUL and not with the line.
+
+    Raises:
+        BadInputError: with every problem.
+    """
+    problems: list[Problem] = []
+    axes: list[list[Record]] = [_table(table, problems)] if table is not None else []
+    if null and not files and not any(sign == "::::" for sign, _ in groups):
+        files = ["-"]
+    lists = [_of_group(sign, words, problems, null=null) for sign, words in groups]
+    lists += [_lines(name, problems, null=null) for name in files]
+    axes += [[{str(n): value} for value in values] for n, values in enumerate(lists, start=1)]
+    axes += [_axis(text, problems) for text in matrix]
+    if problems:
+        raise BadInputError(problems)
+    return [_joined(records) for records in itertools.product(*axes)] if axes else [{}]
+
+
+def _joined(records: Iterable[Record]) -> Record:
+    whole: Record = {}
+    for record in records:
+        whole |= record
+    return whole
+
+
+def _of_group(sign: str, words: list[str], problems: list[Problem], *, null: bool) -> list[str]:
+    if sign == ":::":
+        return words
+    return [value for name in words for value in _lines(name, problems, null=null)]
+
+
+def _lines(name: str, problems: list[Problem], *, null: bool = False) -> list[str]:
+    """The values of a file; bytes that are no text stay what they are, as in file names."""
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        problems.append(Problem(name, f"cannot be read: {error.strerror}", "check the path"))
+        return []
+    parts = data.split(b"\0") if null else data.splitlines()
+    return [os.fsdecode(part) for part in parts if part]
+
+
+def _axis(text: str, problems: list[Problem]) -> list[Record]:
+    """One dimension of a matrix."""
+    name, sign, values = text.partition("=")
+    if not (sign and name and values):
+        what = "is not NAME=a,b,c or NAME=@file"
+        problems.append(Problem(f"--matrix {text}", what, "as in --matrix lang=en,es,de"))
+        return []
+    found = _lines(values[1:], problems) if values.startswith("@") else values.split(",")
+    return [{name: value.strip()} for value in found if value.strip()]
+
+
+def _table(name: str, problems: list[Problem]) -> list[Record]:
+    suffix = ".jsonl" if name == "-" else Path(name).suffix.lower()
+    readers = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv, ".tsv": _csv}
+    if suffix not in readers:
+        what = "is not a .jsonl, .csv or .tsv file"
+        problems.append(Problem(name, what, "rename it, or list values with :::"))
+        return []
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        problems.append(Problem(name, f"cannot be read: {error.strerror}", "check the path"))
+        return []
+    except UnicodeDecodeError as error:
+        problems.append(Problem(name, f"is not UTF-8 (byte {error.start})", "save it as UTF-8"))
+        return []
+    return list(readers[suffix](name, text, problems))
+
+
+def _json_lines(name: str, text: str, problems: list[Problem]) -> Iterator[Record]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            problems.append(Problem(f"{name}:{number}", f"is not JSON: {error}", "mend the line"))
+            continue
+        if isinstance(record, dict):
+            yield record
+        else:
+            problems.append(Problem(f"{name}:{number}", "is not an object", "write {…} a line"))
+
+
+def _csv(name: str, text: str, problems: list[Problem]) -> Iterator[Record]:
+    delimiter = "\t" if name.lower().endswith(".tsv") else ","
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    try:
+        header = next(reader, [])
+        for row in reader:
+            if row and len(row) != len(header):
+                what = f"has {len(row)} fields, and the first line has {len(header)}"
+                problems.append(Problem(f"{name}:{reader.line_num}", what, "mend the line"))
+            elif row:
+                yield dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        where = f"{name}:{reader.line_num}"
+        problems.append(Problem(where, f"is not CSV: {error}", "mend the line"))
+
+
+def require_names(text: str, what: str) -> str:
+    """A name for a queue: short, printable, without a slash, so that it can stand before a key.
+
+    Raises:
+        LedgerError: it is none.
+    """
+    if text and len(text) <= 60 and text.isprintable() and not set(text) & set("/=,: "):
+        return text
+    raise LedgerError(
+        f"{text!r} is not {what}", remedy="use letters, digits, dots and dashes, as in thumbs"
+    )

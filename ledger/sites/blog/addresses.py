@@ -1,0 +1,61 @@
+"""Where every page of a blog is: URLs below its root, and the files that they are."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ledger.corpus.slugs import DEVICES, slug
+
+if TYPE_CHECKING:
+    from ledger.sites.blog.post import Post
+
+MAX_BYTES = 120
+FEED_FILES = {"atom": "atom.xml", "rss": "rss.xml", "json": "feed.json"}
+# a post or tag of such a name would stand where a list has its other pages
+_RESERVED = frozenset(["index", "page"])
+_UNSAFE = re.compile(r"[^\w.-]+")
+
+
+@lru_cache(65536)
+def address(text: str) -> str:
+    """The path segment of a name: small letters of any script, and dashes; never empty or unsafe."""
+    folded = unicodedata.normalize("NFC", text).casefold()
+    made = unicodedata.normalize("NFC", _UNSAFE.sub("-", folded).strip("-."))
+    safe = (
+        made
+        and made not in _RESERVED
+        and made.partition(".")[0] not in DEVICES
+        and len(made.encode("utf-8")) <= MAX_BYTES
+    )
+    return made if safe else slug(text)
+
+
+def permalink(pattern: str, post: Post) -> str:
+    """The URL of a dated post, without its language; a folder, unless the pattern names a file."""
+    date = post.date or ""
+    url = pattern.format(
+        year=date[:4], month=date[5:7], day=date[8:10], slug=post.name, section=post.section,
+        category=address(post.categories[0]) if post.categories else "",
+    )  # fmt: skip
+    end = "" if url.endswith(".html") else "/"
+    return re.sub("/{2,}", "/", f"/{url}{end}")
+
+
+def numbered(url: str, number: int) -> str:
+    """Page `number` of the list at `url`."""
+    return url if number == 1 else f"{url}page/{number}/"
+
+
+def file_of(url: str) -> str:
+    """The file, below the output folder, that a URL shows."""
+    return f"{url[1:]}index.html" if url.endswith("/") else url[1:]
+
+
+@lru_cache(65536)
+def href(url: str, base: str = "") -> str:
+    """A URL as a page may link to it; `base` is the path that the site has on its server."""
+    return base + quote(url, safe="/~@:!$&'()*+,;=#?%")

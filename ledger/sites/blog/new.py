@@ -1,0 +1,137 @@
+"""A new blog: how its tree is known, the settings that fit it, and the starter for an empty folder."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+from typing import TYPE_CHECKING
+
+from ledger.errors import BadInputError
+from ledger.resources import resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# where the posts are, in the trees of Hugo, Zola, Pelican and our own, and of Jekyll
+CONTENT_FOLDERS = ("content", "_posts")
+LOOKED_AT = 50
+_DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-.+\.md")
+_FENCES = ("---", "+++", "{", "Title:", "title:")
+_LANGUAGE = re.compile(r"^lang(?:uage)?[ \t]*[:=][ \t]*[\"']?([A-Za-z_-]+)", re.MULTILINE)
+_CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
+_DATE = re.compile(r"^(?:publish)?date[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
+
+_SETTINGS = """\
+# Settings of this Ledger blog. After an edit: `ledger init && ledger spawn`.
+
+[site]
+kind = "blog"
+title = {title}
+language = {language}          # the language at the root of the site
+output = "site"                # the pages go here
+url = {url}       # where the site will be: feeds and sitemap need it
+
+[corpus]
+path = {path}                  # the folder of posts
+
+[blog]
+languages = {languages}
+permalink = "/{{year}}/{{month}}/{{day}}/{{slug}}/"
+timezone = "UTC"               # of dates that do not say
+per_page = 10
+feeds = ["atom", "rss", "json"]
+related = {related}                    # related posts under each; 0 for none
+
+[menu]                         # what the top of every page links to
+{menu}
+"""
+
+
+def content_folder(root: Path) -> Path | None:
+    """The folder of posts below `root`, if there is one."""
+    folders = (root / name for name in CONTENT_FOLDERS)
+    return next((folder for folder in folders if folder.is_dir() and is_blog(folder)), None)
+
+
+def is_blog(folder: Path) -> bool:
+    """Whether the Markdown files of a folder are posts: dated by their names or front matter."""
+    looked = dated = 0
+    for path in itertools.islice(_markdown(folder), LOOKED_AT):
+        looked += 1
+        dated += _DATED.fullmatch(os.path.basename(path)) is not None or _says_date(path)  # noqa: PTH119
+    return looked > 0 and dated * 2 >= looked
+
+
+def _markdown(folder: Path) -> Iterator[str]:
+    from ledger.sites.blog.files import walk
+
+    try:
+        yield from (path for path, name, _ in walk(folder) if name.endswith(".md"))
+    except BadInputError:  # planning will say what is wrong with the tree
+        return
+
+
+def _head(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return file.read(2000)
+    except OSError:
+        return ""
+
+
+def _said_language(path: str) -> str:
+    """The language that front matter says."""
+    head = _head(path)
+    found = _LANGUAGE.search(head) if head.startswith(_FENCES) else None
+    return found[1] if found else ""
+
+
+def _says_date(path: str) -> bool:
+    head = _head(path)
+    return head.startswith(_FENCES) and _DATE.search(head) is not None
+
+
+def settings_text(corpus: str, folder: Path | None, title: str) -> str:
+    """The contents of a new ledger.toml; the languages are those that have a folder or files."""
+    found = _languages(folder) if folder else {"": 3, "de": 2, "fr": 1}
+    unmarked = found.pop("", 0)
+    # what is in no language's folder is in the site's own, and of that nobody knows
+    own = "en" if unmarked or "en" in found else max(found, key=lambda code: (found[code], code))
+    others = sorted(code for code in found if code != own)
+    return _SETTINGS.format(
+        title=_quoted(title), language=_quoted(own), path=_quoted(corpus),
+        languages=json.dumps(others), related=0 if folder else 3,
+        url=_quoted("https://example.org"),
+        menu='Tags = "/tags/"\nArchive = "/archive/"' + ("" if folder else '\nAbout = "/about/"'),
+    )  # fmt: skip
+
+
+def _languages(folder: Path) -> dict[str, int]:
+    """How many files are marked by folder, name or front matter as in a language; by its code, or ""."""
+    from ledger.sites.blog.languages import is_known
+
+    counted: dict[str, int] = {}
+    for path in _markdown(folder):
+        first, _, rest = os.path.relpath(path, folder).replace(os.sep, "/").partition("/")
+        stem = (rest or first).removesuffix(".md")
+        end = stem.rpartition("/")[2].rpartition(".")
+        marks = {first if rest else "", end[2] if end[0] else "", _said_language(path)}
+        codes = {code for code in marks if _CODE.fullmatch(code) and is_known(code)}
+        for code in codes or {""}:
+            counted[code] = counted.get(code, 0) + 1
+    return counted or {"": 0}
+
+
+def starter_files() -> dict[str, Path]:
+    """The starter blog: each file by its place in the project."""
+    folder = resource("templates") / "starter" / "blog"
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+def _quoted(text: str) -> str:
+    # A JSON string is a TOML basic string, but for the escape of DEL.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

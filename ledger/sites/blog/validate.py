@@ -1,0 +1,70 @@
+"""What a blog says that cannot be, or that its writer should know of: told before anything is built."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from ledger.errors import BadInputError, Problem
+
+if TYPE_CHECKING:
+    from ledger.sites.blog.plan import BlogPlan
+
+_NOTES = {
+    "control": "has a control character, which no page may hold; it is shown as U+FFFD",
+    "foreign": "has tags of another generator ({% … %}, {{ … }}, {: … }), shown as text",
+}
+
+
+def judge(plan: BlogPlan) -> None:
+    """Refuse what cannot be built; note what can, but not as it was meant.
+
+    Raises:
+        BadInputError: with every problem.
+    """
+    problems = _same_urls(plan)
+    dangling = plan.dangling()
+    if plan.blog.broken_links == "refuse":
+        problems += dangling
+    else:
+        plan.notes += dangling
+    if problems:
+        raise BadInputError(problems)
+    for post in plan.posts:
+        plan.notes += [
+            Problem(where, _NOTES[sort], "edit it, if it matters") for sort, where in post.notes
+        ]
+    plan.notes += _unknown_layouts(plan)
+    if not plan.settings.site.url:
+        what = "is not set, so there are no feeds and no sitemap, which need whole addresses"
+        plan.notes.append(
+            Problem("ledger.toml site.url", what, 'set it, as in url = "https://example.org"')
+        )
+
+
+def _same_urls(plan: BlogPlan) -> list[Problem]:
+    first: dict[str, str] = {}
+    problems = []
+    for post, url in zip(plan.posts, plan.urls, strict=True):
+        earlier = first.setdefault(url.casefold(), post.source)
+        if earlier != post.source:
+            remedy = "give one of the two another `slug`"
+            problems.append(
+                Problem(post.source, f"has the address {url}, as {earlier} has", remedy)
+            )
+    return problems
+
+
+def _unknown_layouts(plan: BlogPlan) -> list[Problem]:
+    """The layouts that posts ask for and the project has no template of."""
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for post in plan.posts:
+        if post.layout and not plan.has_layout(post.layout):
+            wanted[post.layout].append(post.source)
+    return [
+        Problem(
+            sources[0], f"and {len(sources) - 1:,} more ask for the layout {layout!r}; they get the usual one",
+            f"add templates/blog/{layout}.html, if it matters",
+        )
+        for layout, sources in sorted(wanted.items())
+    ]  # fmt: skip

@@ -1,0 +1,249 @@
+"""The SQLite file: which SQLite, how it is opened, how it is written to, how it is migrated.
+
+This is the only module that imports a SQLite driver. Two SQLite libraries on one file in
+one process would drop each other's POSIX locks, and so would opening the database, its
+-wal or its -shm file by hand: neither is ever done.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import struct
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from ledger.errors import LedgerError
+from ledger.process.locks import is_locked
+from ledger.resources import resource
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from sqlite_utils import Database as UtilsDatabase
+else:
+    try:  # bundles a current SQLite; sqlite-utils makes the same choice
+        import pysqlite3 as sqlite3
+    except ImportError:
+        import sqlite3
+
+BUSY_SECONDS = 60.0
+Row = sqlite3.Row
+OperationalError = sqlite3.OperationalError
+
+
+class Holder(NamedTuple):
+    """Who is in a write transaction: the process, and its how manyeth this is."""
+
+    pid: int
+    passage: int
+
+
+_HOLDER = struct.Struct("<qq")
+
+
+def sqlite_version() -> str:
+    """The version of the SQLite library in use."""
+    return str(sqlite3.sqlite_version)
+
+
+def has_wal_reset_race(version: str) -> bool:
+    """Whether this SQLite can lose a commit when several connections write and checkpoint.
+
+    3.7.0 to 3.51.2 can; fixed in 3.51.3 and in the backports 3.50.7 and 3.44.6.
+    """
+    parts = tuple(int(part) for part in version.split("."))
+    if (3, 50, 7) <= parts < (3, 51, 0) or (3, 44, 6) <= parts < (3, 45, 0):
+        return False
+    return (3, 7, 0) <= parts < (3, 51, 3)
+
+
+def journal_mode() -> str:
+    """`wal`, or `truncate` (slower, safe) where the WAL of this SQLite is not to be trusted."""
+    return "truncate" if has_wal_reset_race(sqlite_version()) else "wal"
+
+
+@cache
+def queries() -> dict[str, str]:
+    """The named blocks of `queries.sql`: every statement that runs on a ledger."""
+    text = Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")
+    blocks = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
+    if len(set(blocks[::2])) < len(blocks[::2]):
+        raise ValueError("a name stands twice in queries.sql")
+    return {
+        name: re.sub(r"^--.*\n", "", body, flags=re.MULTILINE).strip().rstrip(";")
+        for name, body in zip(blocks[::2], blocks[1::2], strict=True)
+    }
+
+
+class Database:
+    """One connection to a ledger file, with the ways of writing that are safe among many."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Open an existing, migrated file.
+
+        Raises:
+            LedgerError: there is none, or it is of another version than the program.
+        """
+        self.path = path
+        if not path.is_file():
+            raise LedgerError(
+                f"no ledger at {path}", remedy="run `ledger init` to plan the project"
+            )
+        try:
+            self.connection = _open_reader(path) if read_only else _open_writer(path)
+            have = self.connection.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            raise LedgerError(
+                f"{path} cannot be read as a ledger: {error}",
+                remedy="move it away and run `ledger init`; pages that are there are not written again",
+            ) from error
+        self._turnstile = -1 if read_only else _open_turnstile(path)
+        self._pid, self._passed = os.getpid(), 0
+        self._check_version(have)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+        if self._turnstile >= 0:
+            os.close(self._turnstile)
+            self._turnstile = -1
+
+    @property
+    def utils(self) -> UtilsDatabase:
+        """The same connection as a sqlite-utils database, for reports and inspection."""
+        from sqlite_utils import Database as UtilsDatabase
+
+        return UtilsDatabase(self.connection)
+
+    @contextmanager
+    def immediate(self) -> Iterator[None]:
+        """A write transaction: everything inside happens, or nothing.
+
+        BEGIN IMMEDIATE, since a deferred transaction that turns to writing is refused at
+        once however long the busy timeout is. Behind an flock that all writers of the
+        ledger queue at, since SQLite's own waiting is by chance: of 12 workers the least
+        served got nothing.
+        """
+        fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+        try:
+            self._passed += 1
+            os.pwrite(self._turnstile, _HOLDER.pack(self._pid, self._passed), 0)
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.connection.execute("COMMIT")
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+        finally:
+            fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+
+    def writer(self) -> Holder | None:
+        """The process that is in a write transaction, if one is; takes no lock that counts."""
+        turnstile = _turnstile_path(self.path)
+        if not is_locked(turnstile):
+            return None
+        noted = turnstile.read_bytes()
+        return Holder(*_HOLDER.unpack(noted)) if len(noted) == _HOLDER.size else None
+
+    def run(self, name: str, /, **values: Any) -> sqlite3.Cursor:
+        """Execute the query of that name."""
+        return self.connection.execute(queries()[name], values)
+
+    def run_many(self, name: str, rows: Any) -> int:
+        """Execute the query of that name for each row; returns how many rows it changed."""
+        return self.connection.executemany(queries()[name], rows).rowcount
+
+    def rows(self, name: str, /, **values: Any) -> list[Row]:
+        """All rows of the query of that name (fetched whole: COMMIT needs that)."""
+        return self.run(name, **values).fetchall()
+
+    def value(self, name: str, /, **values: Any) -> Any:
+        """The first column of the first row of the query of that name, or None."""
+        row = self.run(name, **values).fetchone()
+        return None if row is None else row[0]
+
+    def _check_version(self, have: int) -> None:
+        want = len(migrations())
+        if have == want:
+            return
+        newer = have > want
+        self.close()
+        raise LedgerError(
+            f"the ledger {self.path} has schema version {have}, this program knows {want}",
+            remedy="upgrade the program: pip install -U ledger"
+            if newer
+            else "run `ledger init` once; it migrates the ledger and keeps what is done",
+        )
+
+
+def migrations() -> list[Path]:
+    """The migration files, in the order in which they are applied."""
+    return sorted(resource("migrations").glob("[0-9]*.sql"))
+
+
+def migrate(path: Path) -> None:
+    """Create the ledger file or bring it to the current schema, one transaction a migration.
+
+    Raises:
+        LedgerError: the file is newer than the program.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _open_writer(path)
+    try:
+        have = connection.execute("PRAGMA user_version").fetchone()[0]
+        if have > len(migrations()):
+            raise LedgerError(
+                f"the ledger {path} has schema version {have}, this program knows {len(migrations())}",
+                remedy="upgrade the program: pip install -U ledger",
+            )
+        for number, file in enumerate(migrations()[have:], start=have + 1):
+            script = file.read_text(encoding="utf-8")
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
+            )
+    finally:
+        connection.close()
+
+
+def _open_writer(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
+    # A killed process loses nothing at NORMAL; a power cut may take back the last commits,
+    # which then run again.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_size_limit = 16777216")
+    return connection
+
+
+def _open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, not even the -wal and -shm files of an idle ledger."""
+    idle = not path.with_name(path.name + "-wal").exists()
+    flags = "mode=ro&immutable=1" if idle and journal_mode() == "wal" else "mode=ro"
+    connection = sqlite3.connect(
+        f"{path.resolve().as_uri()}?{flags}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _open_turnstile(path: Path) -> int:
+    return os.open(_turnstile_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _turnstile_path(path: Path) -> Path:
+    return path.with_name("turnstile")

@@ -1,0 +1,119 @@
+"""What limits a queue: its rate, how many of its jobs run at once, and its budget.
+
+Arithmetic on one row of `queues`; the store does it inside the transaction that claims, so that
+all processes together keep to it. Times are on the clock of leases, money in 10^-12 units.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ledger.jobs import Spent
+    from ledger.store.connection import Row
+
+AHEAD_SECONDS = 1.0
+"""How long before its start a job may be claimed. Whoever claims it sleeps until then, so that
+each waiting worker wakes once, at a time of its own, and not all of them for every start."""
+
+SLOWEST = 1 / 64
+SLOWER = 0.5
+FASTER = 0.01
+"""AIMD: a refusal halves the rate, every success gives a hundredth of the full rate back."""
+
+REMEMBERED_STEP = 0.1
+
+
+class Turn(NamedTuple):
+    """When the next job may start, and the bucket's theoretical arrival time after it."""
+
+    start: float
+    due: float
+
+
+def next_turn(queue: Row, now: float) -> Turn:
+    """The next start that the rate allows: a generic cell rate algorithm (ITU-T I.371).
+
+    Half of the burst is kept back for starts that lateness pushes together, so that also the
+    server sees no more than rate and burst. After a pause that the other side asked for there
+    is no burst at all.
+    """
+    now = max(now, queue["resume_at"])
+    if queue["interval"] is None:
+        return Turn(now, 0.0)
+    interval = queue["interval"] / queue["pace"]
+    due = max(queue["due"], now) + interval
+    return Turn(max(now, due - (queue["burst"] + 1) // 2 * interval), due)
+
+
+def lateness(queue: Row) -> float:
+    """By how many seconds a start may be late: what is kept back of the burst covers that."""
+    if queue["interval"] is None:
+        return math.inf
+    spare = max(1, queue["burst"] - (queue["burst"] + 1) // 2)
+    return float(spare * queue["interval"] / queue["pace"])
+
+
+def rests_until(queue: Row, now: float, seconds: float) -> dict[str, float]:
+    """The bucket of a queue whose other side wants to be left alone for so many seconds."""
+    resume = max(queue["resume_at"], now + seconds)
+    credit = (queue["burst"] - 1) * (queue["interval"] or 0.0) / queue["pace"]
+    return {"resume_at": resume, "due": max(queue["due"], resume + credit)}
+
+
+def slower(queue: Row, now: float) -> float | None:
+    """The pace after a refusal; None if it was halved a moment ago, for the same burst of them."""
+    if not (queue["adaptive"] and queue["interval"]):
+        return None
+    moment = max(1.0, 2 * queue["interval"] / queue["pace"])
+    if now - queue["slowed_at"] < moment and queue["slowed_at"] > 0:
+        return None
+    return float(max(SLOWEST, queue["pace"] * SLOWER))
+
+
+def faster(queue: Row, successes: int) -> float | None:
+    """The pace after so many successes; None if it is the full one already."""
+    if queue["pace"] >= 1.0 or not queue["adaptive"]:
+        return None
+    return float(min(1.0, queue["pace"] + successes * FASTER))
+
+
+def is_a_step(before: float, after: float) -> bool:
+    """Whether a change of pace is worth a line of history: every tenth of the full rate is."""
+    return int(before / REMEMBERED_STEP) != int(after / REMEMBERED_STEP) or after >= 1.0 > before
+
+
+def money_of(queue: Row, spent: Spent) -> int:
+    """What that costs; what has no price costs nothing (with a budget `spawn` refuses that)."""
+    return int(
+        spent.tokens_in * (queue["price_in"] or 0)
+        + spent.tokens_out * (queue["price_out"] or 0)
+        + spent.calls * (queue["price_call"] or 0)
+    )
+
+
+class Purse(NamedTuple):
+    """What a queue has spent or reserved, or what a job may need."""
+
+    money: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: Purse) -> Purse:  # type: ignore[override]  # of purses, not of tuples
+        return Purse(self.money + other.money, self.tokens + other.tokens)
+
+    def fits(self, queue: Row) -> bool:
+        """Whether it is within the ceilings."""
+        return (queue["money_ceiling"] is None or self.money <= queue["money_ceiling"]) and (
+            queue["tokens_ceiling"] is None or self.tokens <= queue["tokens_ceiling"]
+        )
+
+
+def has_budget(queue: Row) -> bool:
+    """Whether a ceiling is set."""
+    return queue["money_ceiling"] is not None or queue["tokens_ceiling"] is not None
+
+
+def at_once(queue: Row) -> bool:
+    """Whether its jobs are claimed one by one: a turn or money is for a job that runs now."""
+    return queue["interval"] is not None or has_budget(queue) or queue["resume_at"] > 0

@@ -1,0 +1,315 @@
+"""The plan as the ledger keeps it: documents, facts, jobs and outputs; and how a new plan replaces it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ledger.corpus.ordered import Placed
+from ledger.errors import BadInputError, LedgerError, Problem
+from ledger.jobs import FIRST_QUEUE
+from ledger.process.fault_points import Point, reached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ledger.jobs import Planned
+    from ledger.store.connection import Database, Row
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedJob:
+    """A planned job with the kind and phase it belongs to."""
+
+    kind: str
+    phase: int
+    planned: Planned
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """(kind, key), unique in a plan."""
+        return self.kind, self.planned.key
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a new plan does to the one before, in numbers of jobs and of output files."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    outputs_removed: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether anything changes at all."""
+        return bool(self.added or self.changed or self.removed or self.outputs_removed)
+
+
+class Documents:
+    """The corpus as it was planned, read from the ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, identity: str) -> Placed | None:
+        """The document of that identity."""
+        rows = self._database.rows("document", identity=identity)
+        return Placed.from_row(dict(rows[0])) if rows else None
+
+    def neighbours(self, chronology: int) -> dict[int, Row]:
+        """(chronology, label, slug) of the documents just before and after a place in time."""
+        rows = self._database.rows("neighbours_in_time", chronology=chronology)
+        return {row["chronology"]: row for row in rows}
+
+    def at(self, positions: Iterable[int]) -> list[Placed]:
+        """The documents at these positions, in no order."""
+        rows = self._database.rows("documents_at", positions=json.dumps(list(positions)))
+        return [Placed.from_row(dict(row)) for row in rows]
+
+    def heads(self, positions: Iterable[int]) -> list[Placed]:
+        """The documents at these positions, without their content."""
+        rows = self._database.rows("document_heads", positions=json.dumps(list(positions)))
+        return [Placed.from_row(dict(row)) for row in rows]
+
+    def between(self, first: int, last: int) -> list[Placed]:
+        """The documents at positions `first` (included) to `last` (excluded)."""
+        rows = self._database.rows("documents_between", first=first, last=last)
+        return [Placed.from_row(dict(row)) for row in rows]
+
+    def through_time(self, first: int, last: int) -> list[Row]:
+        """(position, identity, label, slug, category, date, chronology), oldest first."""
+        return self._database.rows("documents_in_time", first=first, last=last)
+
+    def of_category(self, category: str, offset: int, limit: int) -> list[Row]:
+        """The same of one category, oldest first."""
+        return self._database.rows(
+            "documents_of_category", category=category, offset=offset, limit=limit
+        )
+
+    def identities(self) -> list[tuple[str, str]]:
+        """(identity, text digest) of all documents, in corpus order."""
+        return [(row[0], row[1]) for row in self._database.rows("identities")]
+
+
+def read_facts(database: Database) -> dict[str, Any]:
+    """What the plan noted down for the workers; empty before the first plan."""
+    text = database.value("fact", name="plan")
+    return dict(_noted(text)) if text else {}
+
+
+def read_notes(database: Database) -> list[Problem]:
+    """What the planner had to say of the plan."""
+    text = database.value("fact", name="notes")
+    return [Problem(*note) for note in _noted(text)] if text else []
+
+
+class PlannedBefore:
+    """What the ledger knows from the plan before: a `ledger.planning.plan.Known`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def jobs(self, kind: str) -> dict[str, tuple[dict[str, Any], str]]:
+        """(payload, state) of the jobs of a kind, by key."""
+        return {
+            row["key"]: (_noted(row["payload"]), row["state"])
+            for row in self._database.rows("jobs_of_kind", kind=kind)
+        }
+
+    def extras(self) -> Iterator[str]:
+        """What the kind of site alone knows of each document."""
+        return (row["extra"] for row in self._database.rows("extras"))
+
+
+def _noted(text: str) -> Any:
+    """JSON that the ledger holds; a damaged page of the file may lie in the middle of it."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        from ledger.health.finding import MOVE_AWAY
+
+        raise LedgerError(
+            f"what the ledger notes of the plan is damaged: {error}",
+            context="SQLite finds nothing wrong with the file, but a page of it has other bytes",
+            remedy=MOVE_AWAY,
+        ) from error
+
+
+def replan(
+    database: Database,
+    *,
+    jobs: Sequence[PlannedJob],
+    documents: Sequence[Placed],
+    facts: dict[str, Any],
+    notes: Sequence[Problem] = (),
+    max_attempts: int,
+) -> Changes:
+    """Make the ledger hold exactly these jobs, in one transaction.
+
+    A job whose fingerprint is the same keeps its state; one whose fingerprint changed is
+    pending again; one that is not in the plan goes, and its files are noted as leftovers.
+    """
+    with database.immediate():
+        before = {(row["kind"], row["key"]): row for row in database.rows("planned_jobs")}
+        changes = compare(before, jobs)
+        _refuse_outputs_of_queues(database, jobs)
+        if read_facts(database).get("corpus") != facts["corpus"]:
+            _write_documents(database, documents)
+        _write_jobs(database, before, jobs, max_attempts)
+        removed = _write_outputs(database, jobs)
+        planned = {job.name for job in jobs}
+        gone = [row["id"] for name, row in before.items() if name not in planned]
+        database.run_many("drop_job", [{"id": job} for job in gone])
+        database.run("set_fact", name="plan", value=json.dumps(facts, ensure_ascii=False))
+        told = json.dumps([(note.where, note.what, note.remedy) for note in notes])
+        database.run("set_fact", name="notes", value=told)
+        reached(Point.PLAN_WRITTEN)
+    reached(Point.PLANNED)
+    return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
+
+
+def _refuse_outputs_of_queues(database: Database, jobs: Sequence[PlannedJob]) -> None:
+    """A path belongs to one job, also when the other is in a queue: both are named."""
+    owners = {
+        row["path"].casefold(): f"{row['kind']}/{row['key']}"
+        for row in database.rows("owners_of_outputs")
+        if row["phase"] >= FIRST_QUEUE
+    }
+    problems = [
+        Problem(
+            path,
+            f"would be written by both {owners[path.casefold()]} and {'/'.join(job.name)}",
+            "take that job out of its queue (ledger cancel), or give the page another address",
+        )
+        for job in jobs
+        for path in (job.planned.outputs if owners else ())
+        if path.casefold() in owners
+    ]
+    if problems:
+        raise BadInputError(problems)
+
+
+def _write_documents(database: Database, documents: Sequence[Placed]) -> None:
+    """Make the documents exactly these; what says the same as before is at most moved.
+
+    So a planner that knows a document to be unchanged need not have read its content again.
+    """
+    before = {row["identity"]: row for row in database.rows("placed_documents")}
+    added, moved = [], []
+    for document in documents:
+        row = before.pop(document.identity, None)
+        if row is None or row["digest"] != document.digest:
+            added.append(document)
+            if row is not None:
+                before[document.identity] = row
+        elif any(row[name] != getattr(document, name) for name in _PLACE):
+            moved.append({name: getattr(document, name) for name in ("identity", *_PLACE)})
+    database.run_many("drop_document", [{"identity": identity} for identity in before])
+    # a place is unique, so all that move make room before the first sits down
+    database.run_many("lift_document", [{"identity": row["identity"]} for row in moved])
+    database.run_many("place_document", moved)
+    database.run_many("add_document", [_document_row(document) for document in added])
+
+
+def compare(before: dict[tuple[str, str], Row], jobs: Iterable[PlannedJob]) -> Changes:
+    """What planning `jobs` would change; `before` holds the present jobs by (kind, key)."""
+    added = changed = unchanged = 0
+    for job in jobs:
+        row = before.get(job.name)
+        if row is None:
+            added += 1
+        elif row["fingerprint"] != job.planned.fingerprint:
+            changed += 1
+        else:
+            unchanged += 1
+    return Changes(added, changed, unchanged, len(before) - changed - unchanged)
+
+
+def preview(database: Database, jobs: Sequence[PlannedJob]) -> Changes:
+    """What `replan` would do, without doing it."""
+    before = {(row["kind"], row["key"]): row for row in database.rows("planned_jobs")}
+    changes = compare(before, jobs)
+    paths = {path for job in jobs for path in job.planned.outputs}
+    removed = sum(row["path"] not in paths for row in database.rows("planned_outputs"))
+    return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
+
+
+# What a plan may change about a document that says the same as before.
+_PLACE = ("position", "chronology", "slug")
+
+# What a plan may change about a job without the job having to run again.
+_MOVING = ("phase", "priority", "position", "payload")
+
+
+def _write_jobs(
+    database: Database,
+    before: dict[tuple[str, str], Row],
+    jobs: Sequence[PlannedJob],
+    max_attempts: int,
+) -> None:
+    added, changed, moved = [], [], []
+    for job in jobs:
+        row, wanted = before.get(job.name), _job_row(job, max_attempts)
+        if row is None:
+            added.append(wanted)
+        elif row["fingerprint"] != wanted["fingerprint"]:
+            changed.append({**wanted, "id": row["id"]})
+        elif any(row[name] != wanted[name] for name in _MOVING):
+            moved.append({**wanted, "id": row["id"]})
+    database.run_many("add_job", added)
+    database.run_many("change_job", changed)
+    database.run_many("move_job", moved)
+
+
+def _write_outputs(database: Database, jobs: Sequence[PlannedJob]) -> int:
+    """Make the outputs exactly those planned; returns how many files are left over.
+
+    A job that is done, or held by a worker of an earlier run, and is given a path that it does
+    not know of has to run again.
+    """
+    ids = {(row["kind"], row["key"]): row["id"] for row in database.rows("planned_jobs")}
+    wanted = {path: ids[job.name] for job in jobs for path in job.planned.outputs}
+    have = {row["path"]: row["job"] for row in database.rows("planned_outputs")}
+    rows = [{"path": path, "job": job} for path, job in wanted.items()]
+    added = [row for row in rows if row["path"] not in have]
+    moved = [row for row in rows if have.get(row["path"], row["job"]) != row["job"]]
+    database.run_many("add_output", added)
+    database.run_many("move_output", moved)
+    database.run_many("run_again", [{"job": row["job"]} for row in [*added, *moved]])
+    gone = [{"path": path} for path in have if path not in wanted]
+    database.run_many("add_leftover", gone)
+    database.run_many("drop_output", gone)
+    database.run_many("clear_leftovers", [{"path": row["path"]} for row in added])
+    return len(gone)
+
+
+def _job_row(job: PlannedJob, max_attempts: int) -> dict[str, Any]:
+    planned = job.planned
+    return {
+        "kind": job.kind,
+        "key": planned.key,
+        "phase": job.phase,
+        "priority": planned.priority,
+        "position": planned.position,
+        "fingerprint": planned.fingerprint,
+        "payload": _as_json(planned.payload),
+        "max_attempts": max_attempts,
+    }
+
+
+def _as_json(payload: dict[str, Any]) -> str:
+    if not payload:
+        return "{}"
+    try:
+        return orjson.dumps(payload).decode("utf-8")
+    except TypeError:  # half a surrogate, or a number of more than 64 bits
+        return json.dumps(payload)
+
+
+def _document_row(document: Placed) -> dict[str, Any]:
+    return {name: getattr(document, name) for name in Placed.__slots__}

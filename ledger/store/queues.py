@@ -1,0 +1,267 @@
+"""The queues in the ledger: adding jobs, setting limits, pausing, cancelling, reading.
+
+What happens to a job once it may be claimed is the store's business.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger.errors import BadInputError, LedgerError, Problem
+from ledger.jobs import FIRST_QUEUE
+from ledger.process import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ledger.store.connection import Database, Row
+
+# what `ledger add` and `ledger spawn` may set, and what stays when they do not
+LIMITS = (
+    "after", "policy", "concurrency", "interval", "burst", "adaptive",
+    "price_in", "price_out", "price_call", "money_ceiling", "tokens_ceiling",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BulkJob:
+    """A job to add. `made` is (bytes, digest) of an output that is there and counts as made."""
+
+    key: str
+    fingerprint: str
+    record: dict[str, Any]
+    output: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    made: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue to add to, or to begin."""
+
+    name: str
+    kind: str
+    module: str
+    recipe: dict[str, Any]
+    limits: dict[str, Any] = field(default_factory=dict)
+    priority: int = 0
+    max_attempts: int = 3
+
+
+class Added(NamedTuple):
+    """What adding did, in numbers of jobs."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+
+
+def add_jobs(
+    database: Database, queue: Queue, jobs: Sequence[BulkJob], *, replace: bool = False
+) -> Added:
+    """Add what is new, make what changed pending again, and leave what is the same.
+
+    With `replace` the queue has exactly these jobs afterwards.
+
+    Raises:
+        LedgerError: the queue is of another kind, or other jobs of it have another recipe.
+        BadInputError: an output belongs to another job.
+    """
+    with database.immediate():
+        phase = _open_queue(database, queue, jobs, replace=replace)
+        before = {row["key"]: row for row in database.rows("jobs_in_phase", phase=phase)}
+        left_out = database.value("is_left_out", phase=phase) is not None
+        rows = [_row(queue, phase, job, "held" if left_out else "pending") for job in jobs]
+        new = [row for row in rows if row["key"] not in before]
+        known = [(row, before[row["key"]]) for row in rows if row["key"] in before]
+        changed = [{**row, "id": old["id"]} for row, old in known if _differs(row, old)]
+        listed = {row["key"] for row in rows}
+        gone = [row["id"] for key, row in before.items() if key not in listed] if replace else []
+        drop_jobs(database, gone)
+        _refuse_shared_outputs(database, queue, jobs)
+        database.run_many("add_queue_job", new)
+        database.run_many("change_queue_job", changed)
+        database.run_many("forget_result", [{"job": row["id"]} for row in changed])
+        _write_outputs(database, queue, jobs)
+    return Added(len(new), len(changed), len(rows) - len(new) - len(changed), len(gone))
+
+
+def _differs(row: dict[str, Any], old: Row) -> bool:
+    return bool(row["fingerprint"] != old["fingerprint"])
+
+
+def _open_queue(database: Database, queue: Queue, jobs: Sequence[BulkJob], *, replace: bool) -> int:
+    """Make or update the row of the queue; returns its phase."""
+    recipe = json.dumps(queue.recipe, ensure_ascii=False, sort_keys=True)
+    row = find(database, queue.name)
+    if row is None:
+        phase = int(database.value("next_queue", first=FIRST_QUEUE))
+        facts = {"name": queue.name, "kind": queue.kind, "module": queue.module}
+        database.run("add_queue", phase=phase, recipe=recipe, **facts)
+    else:
+        phase = row["phase"]
+        _refuse_other_recipe(database, row, queue, jobs, replace=replace)
+        facts = {"kind": queue.kind, "module": queue.module}
+        database.run("change_queue", phase=phase, recipe=recipe, **facts)
+    set_limits(database, phase, queue.limits)
+    return phase
+
+
+def _refuse_other_recipe(
+    database: Database, row: Row, queue: Queue, jobs: Sequence[BulkJob], *, replace: bool
+) -> None:
+    """A queue has one recipe: another one would silently change what the other jobs of it do."""
+    same = row["kind"] == queue.kind and _told(row["recipe"]) == _told(json.dumps(queue.recipe))
+    if same or replace:
+        return
+    listed = {f"{queue.name}/{job.key}" for job in jobs}
+    others = [each["key"] for each in database.rows("jobs_in_phase", phase=row["phase"])]
+    others = [key for key in others if key not in listed]
+    if row["kind"] != queue.kind or others:
+        raise LedgerError(
+            f"the queue {queue.name!r} does something else already",
+            context=f"kind {row['kind']}, {len(others):,} jobs that are not listed now",
+            remedy="use another --name, list those jobs too, or say --replace to let them go",
+        )
+
+
+def _told(recipe: str) -> dict[str, Any]:
+    from ledger.queues.recipes import NOT_TOLD_APART
+
+    return {key: value for key, value in json.loads(recipe).items() if key not in NOT_TOLD_APART}
+
+
+def _row(queue: Queue, phase: int, job: BulkJob, waiting: str) -> dict[str, Any]:
+    return {
+        "kind": queue.kind, "key": f"{queue.name}/{job.key}", "phase": phase,
+        "priority": queue.priority, "fingerprint": job.fingerprint,
+        "payload": json.dumps(job.record, separators=(",", ":")),
+        "max_attempts": queue.max_attempts,
+        "tokens_in": job.tokens_in, "tokens_out": job.tokens_out,
+        "state": "done" if job.made else waiting,
+        "at": clock.wall() if job.made else None,
+    }  # fmt: skip
+
+
+def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[BulkJob]) -> None:
+    """An output belongs to one job, also where a filesystem ignores case: both are named."""
+    wanted = {job.output.casefold(): job for job in jobs if job.output}
+    problems = []
+    for row in database.rows("owners_of_outputs") if wanted else ():
+        job = wanted.get(row["path"].casefold())
+        if job is None:
+            continue
+        mine = f"{queue.kind}/{queue.name}/{job.key}"
+        owner = f"{row['kind']}/{row['key']}"
+        if owner != mine:
+            what = f"would be written by both {owner} and {mine}"
+            problems.append(Problem(row["path"], what, "give one of them another --out"))
+    if problems:
+        raise BadInputError(problems)
+
+
+def _write_outputs(database: Database, queue: Queue, jobs: Sequence[BulkJob]) -> None:
+    facts = [
+        {
+            "path": job.output, "kind": queue.kind, "key": f"{queue.name}/{job.key}",
+            "bytes": job.made[0] if job.made else None,
+            "digest": job.made[1] if job.made else None,
+            "inputs": job.fingerprint if job.made else None,
+        }
+        for job in jobs
+    ]  # fmt: skip
+    # what a changed job wrote under another name before is a result all the same: it stays
+    database.run_many("forget_other_outputs", facts)
+    database.run_many("add_queue_output", [row for row in facts if row["path"]])
+
+
+def drop_jobs(database: Database, jobs: Iterable[int]) -> None:
+    """Take jobs out of the ledger; the files that they made stay."""
+    rows = [{"job": job} for job in jobs]
+    database.run_many("drop_outputs_of_job", rows)
+    database.run_many("drop_queue_job", rows)
+
+
+def set_limits(database: Database, phase: int, limits: dict[str, Any]) -> None:
+    """Change those limits that are named."""
+    unknown = set(limits) - set(LIMITS)
+    if unknown:
+        raise ValueError(f"no limits: {unknown}")
+    if not limits:
+        return
+    row = database.rows("queue", phase=phase)[0]
+    values = {name: limits.get(name, row[name]) for name in LIMITS}
+    database.run("set_limits", phase=phase, **values)
+
+
+def find(database: Database, name: str) -> Row | None:
+    """The queue of that name."""
+    rows = database.rows("queue_named", name=name)
+    return rows[0] if rows else None
+
+
+def all_queues(database: Database) -> list[Row]:
+    """All of them, oldest first."""
+    return database.rows("queues")
+
+
+def chosen(database: Database, names: Iterable[str]) -> list[Row]:
+    """The queues of those names; all, if none is named.
+
+    Raises:
+        LedgerError: one is not there.
+    """
+    queues = all_queues(database)
+    wanted = list(names)
+    known = {row["name"] for row in queues}
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        raise LedgerError(
+            f"no queue is called {', '.join(unknown)}",
+            remedy=f"use one of: {', '.join(sorted(known))}"
+            if known
+            else "add one: ledger add --name NAME -- COMMAND",
+        )
+    return [row for row in queues if not wanted or row["name"] in wanted]
+
+
+def with_those_before(database: Database, names: Iterable[str]) -> set[int]:
+    """The phases of the queues of those names, and of all that come before them."""
+    rows = {row["name"]: row for row in all_queues(database)}
+    waiting, phases = list(names), set[int]()
+    while waiting:
+        row = rows.get(waiting.pop())
+        if row is not None and row["phase"] not in phases:
+            phases.add(row["phase"])
+            waiting += json.loads(row["after"])
+    return phases
+
+
+def refuse_circles(database: Database, name: str, after: Sequence[str]) -> None:
+    """Queues come after each other in a line, never in a circle.
+
+    Raises:
+        LedgerError: with the circle, or the name that there is not.
+    """
+    rows = {row["name"]: json.loads(row["after"]) for row in all_queues(database)}
+    unknown = [each for each in after if each not in rows]
+    if unknown:
+        raise LedgerError(
+            f"no queue is called {', '.join(unknown)}", remedy="add it first, then what is after it"
+        )
+    rows[name] = list(after)
+
+    def follow(each: str, chain: list[str]) -> None:
+        if each in chain:
+            raise LedgerError(
+                f"queues would wait for each other: {' -> '.join([*chain, each])}",
+                remedy="leave one --after out",
+            )
+        for before in rows.get(each, []):
+            follow(before, [*chain, each])
+
+    follow(name, [])

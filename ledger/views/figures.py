@@ -1,0 +1,206 @@
+"""The figures of a report: how fast, how long, by whom, at what price; numbers, and charts of them."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, NamedTuple
+
+from ledger.queues.amounts import as_rate
+from ledger.queues.spending import spending
+from ledger.text import counted
+from ledger.views import charts
+from ledger.views.charts import Part, Span
+from ledger.views.legible import in_seconds, legible, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
+
+    from ledger.store.claims import KindCount, Store
+    from ledger.store.connection import Row
+
+WORKERS = 64
+PACES = 500
+"""The limits of what is shown."""
+
+# -- throughput -------------------------------------------------------------------------------
+
+
+class Throughput(NamedTuple):
+    """Bars over a stretch of time: how wide one is, and how high the highest."""
+
+    name: str
+    chart: Markup
+    first: float
+    last: float
+    width: float
+    top: int
+
+    @property
+    def peak(self) -> str:
+        """The highest bar as a rate."""
+        return as_rate(self.top / self.width)
+
+
+def throughput(store: Store, run: Row | None) -> list[Throughput]:
+    """Over all the time there is, and over the last run where that would be a corner of it."""
+    whole = _throughput(store, "All runs", 0.0)
+    if whole is None or run is None:
+        return [whole] if whole else []
+    last = _throughput(store, "The last run", run["started_at"])
+    if last is None or last.last - last.first > (whole.last - whole.first) / 3:
+        return [whole]
+    return [whole, last]
+
+
+def _throughput(store: Store, name: str, since: float) -> Throughput | None:
+    span = store.rows("settled_span", since=since)[0]
+    if span["first"] is None:
+        return None
+    width = charts.stretch_seconds(span["last"] - span["first"])
+    rows = store.rows("settled_over_time", since=since, width=width)
+    columns = [(row["stretch"], _bar(row, width)) for row in rows]
+    top = max(row["settled"] for row in rows)
+    what = f"{counted(sum(row['settled'] for row in rows), 'job')} settled over time"
+    first, count = charts.room([place for place, _ in columns])
+    ends = first * width, (first + count) * width
+    return Throughput(name, charts.bars(columns, what), *ends, width, top)
+
+
+def _bar(row: Row, width: float) -> list[Part]:
+    at, undone = moment(row["stretch"] * width), row["settled"] - row["done"]
+    return [
+        Part(row["done"], "done", f"{at}: {row['done']:,} done"),
+        Part(undone, "failed", f"{at}: {undone:,} not done"),
+    ]
+
+
+# -- durations --------------------------------------------------------------------------------
+
+
+class Durations(NamedTuple):
+    """How long the jobs of a queue or kind took, in seconds."""
+
+    name: str
+    tries: int
+    median: float
+    p90: float
+    longest: float
+    total: float
+    chart: Markup
+
+
+class DurationTable(NamedTuple):
+    """Of all queues and kinds; their distributions are over the same durations."""
+
+    rows: list[Durations]
+    low: float
+    high: float
+
+
+def durations(store: Store, counts: Sequence[KindCount]) -> DurationTable | None:
+    """None where nothing was ever tried."""
+    taken: dict[tuple[int, str], array[float]] = {}
+    for phase, kind, seconds in store.run("durations"):
+        taken.setdefault((phase, kind), array("d")).append(seconds)
+    if not taken:
+        return None
+    ends = [end for values in taken.values() for end in (min(values), max(values))]
+    edges = charts.edges_around(ends)
+    names = {(count.phase, count.kind): count.name for count in counts}
+    rows = [_durations(names.get(which, which[1]), taken[which], edges) for which in sorted(taken)]
+    return DurationTable(rows, edges[0], edges[-1])
+
+
+def _durations(name: str, values: array[float], edges: Sequence[float]) -> Durations:
+    ordered = sorted(values)
+    median, p90 = charts.median_and_p90(ordered)
+    chart = charts.distribution(ordered, edges, f"durations of {name}, distribution")
+    return Durations(name, len(ordered), median, p90, ordered[-1], sum(ordered), chart)
+
+
+# -- workers ----------------------------------------------------------------------------------
+
+
+class Timeline(NamedTuple):
+    """A line a worker: what it tried when, and what came of it."""
+
+    run: int
+    lines: list[tuple[int, Markup]]
+    first: float
+    last: float
+    tries: int
+    more_workers: int
+
+
+def timeline(rows: Sequence[Row]) -> Timeline | None:
+    """None where nothing was tried."""
+    if not rows:
+        return None
+    first = min(row["started_at"] for row in rows)
+    last = max(row["started_at"] + row["seconds"] for row in rows)
+    by_worker: dict[int, list[Row]] = {}
+    for row in rows:
+        by_worker.setdefault(row["worker"], []).append(row)
+    lines = [
+        (worker, charts.strip([_span(row, first, last) for row in tries], f"worker {worker}"))
+        for worker, tries in sorted(by_worker.items())
+    ]
+    more = max(0, len(lines) - WORKERS)
+    return Timeline(rows[0]["run"], lines[:WORKERS], first, last, len(rows), more)
+
+
+def _span(row: Row, first: float, last: float) -> Span:
+    title = legible(f"{row['key']}: {row['outcome']}, {in_seconds(row['seconds'])}")
+    start, whole = row["started_at"] - first, (last - first) or 1
+    return Span(start / whole, (start + row["seconds"]) / whole, row["outcome"], title)
+
+
+# -- spend ------------------------------------------------------------------------------------
+
+
+class Spend(NamedTuple):
+    """What a queue has spent, and how its rate went."""
+
+    name: str
+    said: str
+    share: Markup | None
+    rate: str
+    chart: Markup | None
+    top: str
+    first: float
+    last: float
+
+
+def spend(store: Store, queue: Row) -> Spend:
+    """Of one queue."""
+    rows = store.rows("latest_paces", phase=queue["phase"], limit=PACES)[::-1]
+    points = [(row["at"], row["per_second"]) for row in rows]
+    told = queue["name"], spending(queue), _share(queue), _rate(queue)
+    if not points:
+        return Spend(*told, None, "", 0.0, 0.0)
+    chart = charts.steps(points, f"rate of {queue['name']} over time")
+    highest = as_rate(max(rate for _, rate in points))
+    top = f"{highest} at most" + (f", the last {PACES} changes" if len(rows) == PACES else "")
+    return Spend(*told, chart, top, points[0][0], points[-1][0])
+
+
+def _share(queue: Row) -> Markup | None:
+    """How much of the ceiling that is nearest is used."""
+    ceilings = (("money_spent", "money_ceiling"), ("tokens_spent", "tokens_ceiling"))
+    shares = [queue[spent] / queue[most] for spent, most in ceilings if queue[most]]
+    if not shares:
+        return None
+    used = min(max(shares), 1.0)
+    said = f"{used:.0%} of the budget spent"
+    return charts.shares([Part(used, "plain", said), Part(1 - used, "free")], said)
+
+
+def _rate(queue: Row) -> str:
+    if not queue["interval"]:
+        return "no limit"
+    full = as_rate(1 / queue["interval"])
+    if queue["pace"] >= 1:
+        return full
+    return f"{as_rate(queue['pace'] / queue['interval'])}, slowed down from {full}"

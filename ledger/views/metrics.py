@@ -1,0 +1,184 @@
+"""`ledger metrics`: the ledger in numbers, as OpenMetrics text.
+
+node_exporter's textfile collector reads the older Prometheus format. What is written here is
+valid in both: there are gauges and counters only (it refuses a file that names a type it does not
+know, such as `info`), and no help text has a quotation mark (which the two escape differently).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import click
+
+from ledger.coordinator.recovery import coordinator_lives
+from ledger.files import write_whole
+from ledger.process import worker_state
+from ledger.queues.amounts import UNITS
+from ledger.store.claims import Store
+from ledger.store.queues import all_queues
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ledger.project.load import Project
+    from ledger.store.connection import Row
+
+Sort = Literal["gauge", "counter"]
+
+STATES = ("pending", "held", "running", "done", "failed")
+
+OF_A_QUEUE: tuple[tuple[str, Sort, str, Callable[[Row], float | None]], ...] = (
+    (
+        "money_spent", "counter", "Money spent, in the currency of the prices.",
+        lambda queue: queue["money_spent"] / UNITS,
+    ),
+    (
+        "budget_money", "gauge", "The most money to spend.",
+        lambda queue: None if (most := queue["money_ceiling"]) is None else most / UNITS,
+    ),
+    (
+        "budget_tokens", "gauge", "The most tokens to use.",
+        lambda queue: queue["tokens_ceiling"],
+    ),
+    (
+        "budget_exhausted", "gauge", "Whether the budget allows no more jobs.",
+        lambda queue: queue["exhausted"],
+    ),
+    (
+        "rate_limit_per_second", "gauge", "Starts in a second at full pace.",
+        lambda queue: 1 / queue["interval"] if queue["interval"] else None,
+    ),
+    (
+        "rate_pace_ratio", "gauge", "Of the rate limit, what is used of it at present.",
+        lambda queue: queue["pace"] if queue["interval"] else None,
+    ),
+    (
+        "queue_paused", "gauge", "Whether the queue is paused.",
+        lambda queue: queue["paused"],
+    ),
+)  # fmt: skip
+"""Name, type, meaning, and from a row of `queues` the number; None: there is none."""
+
+
+class Sample(NamedTuple):
+    """A number, and the labels that tell it from others of its family."""
+
+    value: float
+    labels: dict[str, str]
+
+
+class Family(NamedTuple):
+    """Numbers of one meaning. A counter's samples are called `NAME_total`."""
+
+    name: str
+    sort: Sort
+    help: str
+    samples: list[Sample]
+
+    def lines(self) -> Iterator[str]:
+        """As OpenMetrics has it."""
+        suffix = "_total" if self.sort == "counter" else ""
+        yield f"# HELP ledger_{self.name} {self.help}"
+        yield f"# TYPE ledger_{self.name} {self.sort}"
+        for value, labels in self.samples:
+            told = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
+            yield f"ledger_{self.name}{suffix}{f'{{{told}}}' if told else ''} {value}"
+
+
+def write_metrics(project: Project, output: Path | None) -> None:
+    """Print the metrics, or write them to a file, whole or not at all."""
+    text = metrics_text(project)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_whole(output, text)
+
+
+def metrics_text(project: Project) -> str:
+    """The metrics of a project's ledger; families without a number are left out."""
+    with Store(project.ledger_path, read_only=True) as store:
+        families = [
+            *_of_jobs(store), *_of_tries(store), *_of_limits(store), *_of_runs(project, store),
+        ]  # fmt: skip
+    lines = [line for family in families if family.samples for line in family.lines()]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _alone(value: float) -> list[Sample]:
+    return [Sample(value, {})]
+
+
+def _of_jobs(store: Store) -> Iterable[Family]:
+    counts = store.counts()
+    uncertain = {row["phase"]: row["n"] for row in store.rows("uncertain_counts")}
+    jobs = [
+        Sample(getattr(count, state), {"queue": count.queue, "kind": count.kind, "state": state})
+        for count in counts
+        for state in STATES
+    ]
+    unsure = [
+        Sample(uncertain.get(queue["phase"], 0), {"queue": queue["name"]})
+        for queue in all_queues(store)
+    ]
+    yield Family("jobs", "gauge", "Jobs by queue (empty for pages), kind and state.", jobs)
+    yield Family(
+        "uncertain_jobs", "gauge", "Jobs that may have had their effect unnoticed.", unsure
+    )
+
+
+def _of_tries(store: Store) -> Iterable[Family]:
+    tries = store.rows("tries_by_outcome")
+    names = {queue["phase"]: queue["name"] for queue in all_queues(store)}
+    rows = [(names[row["phase"]], row) for row in tries]
+
+    def by_outcome(column: str) -> list[Sample]:
+        return [
+            Sample(row[column], {"queue": queue, "outcome": row["outcome"]}) for queue, row in rows
+        ]
+
+    tokens: dict[tuple[str, str], int] = {}
+    for queue, row in rows:
+        for column, direction in (("tokens_in", "in"), ("tokens_out", "out")):
+            tokens[queue, direction] = tokens.get((queue, direction), 0) + row[column]
+    yield Family("attempts", "counter", "Tries at jobs of queues by outcome.", by_outcome("tries"))
+    yield Family(
+        "attempt_seconds", "counter", "Seconds that tries at jobs took.", by_outcome("seconds")
+    )
+    yield Family(
+        "tokens", "counter", "Tokens that tries at jobs took, in and out.",
+        [Sample(n, {"queue": queue, "direction": way}) for (queue, way), n in tokens.items()],
+    )  # fmt: skip
+
+
+def _of_limits(store: Store) -> Iterable[Family]:
+    queues = all_queues(store)
+    for name, sort, told, value in OF_A_QUEUE:
+        values = ((queue["name"], value(queue)) for queue in queues)
+        samples = [Sample(number, {"queue": name}) for name, number in values if number is not None]
+        yield Family(name, sort, told, samples)
+
+
+def _of_runs(project: Project, store: Store) -> Iterable[Family]:
+    folder, run = project.state / "workers", store.last_run()
+    alive = sum(worker_state.is_alive(folder, row["id"]) for row in store.open_workers())
+    started = [] if run is None else _alone(run["started_at"])
+    ended = [] if run is None or run["ended_at"] is None else _alone(run["ended_at"])
+    yield Family(
+        "leases", "gauge", "Leases under which jobs are held.", _alone(store.live_leases())
+    )
+    yield Family("workers_alive", "gauge", "Worker processes that live.", _alone(alive))
+    yield Family(
+        "coordinator_alive", "gauge", "Whether a process is planning or building.",
+        _alone(int(coordinator_lives(project))),
+    )  # fmt: skip
+    yield Family("last_run_start_timestamp_seconds", "gauge", "When the last run began.", started)
+    yield Family(
+        "last_run_end_timestamp_seconds", "gauge", "When it ended; absent while it goes on.", ended
+    )

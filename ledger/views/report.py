@@ -1,0 +1,105 @@
+"""`ledger report`: one HTML file that says what was done, how fast, by whom, at what price.
+
+Every reading is a short one, so that a run that goes on is not held up; what is read first may
+therefore be a moment older than what is read last.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger import __version__
+from ledger.coordinator.recovery import coordinator_lives
+from ledger.files import write_whole
+from ledger.process import clock
+from ledger.project.templates import Templates
+from ledger.store.claims import Store
+from ledger.store.queues import all_queues
+from ledger.text import counted
+from ledger.views import charts
+from ledger.views.causes import causes_of, key_in_queue
+from ledger.views.charts import Part
+from ledger.views.figures import durations, spend, throughput, timeline
+from ledger.views.legible import in_seconds, legible, moment
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from ledger.project.load import Project
+    from ledger.store.claims import KindCount
+
+TEMPLATE = "report.html"
+TRIES = 2_000
+FAILURES = 100_000
+CAUSES = 50
+UNCERTAIN = 50
+"""The limits of what is shown, so that a browser can show it; each is said where it cuts."""
+
+STATES = ("done", "running", "pending", "held", "failed")
+
+
+def write_report(project: Project, output: Path | None) -> str:
+    """Write the report, whole or not at all; returns a sentence that says where it is.
+
+    Raises:
+        LedgerError: there is no ledger, or no writing there.
+    """
+    path = project.state / "report.html" if output is None else output
+    with Store(project.ledger_path, read_only=True) as store:
+        facts = gather(store)
+    facts["going_on"] = coordinator_lives(project)
+    words = {"counted": counted, "moment": moment, "seconds": in_seconds, "legible": legible}
+    name = legible(project.root.resolve().name)
+    text = Templates(project).render(
+        TEMPLATE, project=name, written=clock.wall(), version=__version__, states=STATES,
+        limits={"tries": TRIES, "failures": FAILURES}, **words, **facts,
+    )  # fmt: skip
+    write_whole(path, text)
+    here = Path.cwd()
+    shown = path.resolve()
+    return f"wrote {shown.relative_to(here) if shown.is_relative_to(here) else shown}"
+
+
+def gather(store: Store) -> dict[str, Any]:
+    """All that the report says, by the names that its template uses."""
+    counts, run = store.counts(), store.last_run()
+    begun = store.rows("count_runs")[0]
+    causes = causes_of(store.run("latest_failures", limit=FAILURES))
+    uncertain = store.run("uncertain_jobs")
+    return {
+        "counts": [Standing(count, standing_bar(count)) for count in counts],
+        "totals": {state: sum(getattr(count, state) for count in counts) for state in STATES},
+        "runs": begun["runs"],
+        "first": begun["first"],
+        "run": run,
+        "uncertain": list(islice(uncertain, UNCERTAIN)),
+        "more_uncertain": sum(1 for _ in uncertain),
+        "throughput": throughput(store, run),
+        "durations": durations(store, counts),
+        "timeline": timeline(store.rows("latest_tries", limit=TRIES)),
+        "causes": causes[:CAUSES],
+        "more_causes": len(causes) - CAUSES,
+        "cut_failures": sum(cause.tries for cause in causes) == FAILURES,
+        "key_in_queue": key_in_queue,
+        "spend": [spend(store, queue) for queue in all_queues(store)],
+    }
+
+
+# -- what there is ----------------------------------------------------------------------------
+
+
+class Standing(NamedTuple):
+    """Where the jobs of a queue or kind stand, and a bar of it."""
+
+    of: KindCount
+    bar: Markup
+
+
+def standing_bar(count: KindCount) -> Markup:
+    """How much of it is in which state."""
+    amounts = [(getattr(count, state), state) for state in STATES]
+    parts = [Part(amount, state, f"{amount:,} {state}") for amount, state in amounts]
+    said = ", ".join(part.title for part in parts if part.amount)
+    return charts.shares(parts, said or "no jobs")

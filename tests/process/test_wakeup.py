@@ -1,0 +1,60 @@
+"""The bell wakes whoever waits, from handlers and threads, and never locks up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from ledger.process.wakeup import Bell
+
+
+@pytest.fixture
+def bell():
+    """A bell, closed again."""
+    made = Bell()
+    yield made
+    made.close()
+
+
+def test_one_that_has_rung_is_not_waited_for(bell):
+    """Ringing before the wait counts."""
+    bell.ring()
+    started = time.monotonic()
+
+    bell.wait(30)
+
+    assert time.monotonic() - started < 5
+
+
+def test_many_rings_are_one(bell):
+    """However often it rang, it is heard once."""
+    for _ in range(100_000):
+        bell.ring()
+    while_ringing = time.monotonic()
+    bell.wait(30)
+    assert time.monotonic() - while_ringing < 5
+
+
+def test_a_storm_of_signals_does_not_lock_it(bell):
+    """A handler that rings it, again and again while it is waited for, is no trouble.
+
+    With a threading.Event in its place this hangs.
+    """
+    before = signal.signal(signal.SIGUSR1, lambda *_: bell.ring())
+    over = threading.Event()
+
+    def storm() -> None:
+        for _ in range(3000):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        over.set()
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    while not over.is_set():
+        bell.wait(0.01)
+    thread.join()
+    signal.signal(signal.SIGUSR1, before)

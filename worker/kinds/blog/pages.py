@@ -1,0 +1,303 @@
+"""What the kinds of a blog share: posts as templates see them, cards, and the frame around every page."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from email.utils import format_datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from ledger.errors import JobError
+from ledger.jobs import Output
+from ledger.sites.blog.addresses import FEED_FILES, address, file_of, href
+from ledger.sites.blog.files import MACROS
+from ledger.sites.blog.languages import written
+from ledger.sites.blog.lists import TERMS
+from ledger.sites.blog.markdown import Rendered, Style, render
+from ledger.sites.blog.post import Post
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ledger.corpus.ordered import Placed
+    from ledger.jobs import Chunk
+    from worker.context import Context
+    from worker.kinds.blog.macros import Macros
+
+FEED_TYPES = {
+    "atom": ("application/atom+xml", "Atom"),
+    "rss": ("application/rss+xml", "RSS"),
+    "json": ("application/feed+json", "JSON Feed"),
+}
+
+
+# how many posts are read together
+BESIDE = 32
+
+
+class Shown:
+    """A post as a template sees it, but for its content."""
+
+    def __init__(self, blog: Blog, placed: Placed, post: Post) -> None:
+        language = blog.languages[post.language]
+        self.position = placed.position
+        self.language = post.language
+        self.tag = language["tag"]
+        self.url = placed.slug
+        self.href = blog.href(placed.slug)
+        self.whole = blog.whole(placed.slug)
+        self.title = post.title
+        self.date = post.date
+        self.day = written(post.date, language) if post.date else ""
+        self.updated = post.updated
+        self.updated_day = written(post.updated, language) if post.updated else ""
+        self.summary = post.summary
+        self.tags = blog.terms("tags", post.tags, language)
+        self.categories = blog.terms("categories", post.categories, language)
+        self.authors = blog.terms("authors", post.authors, language)
+        self.image = blog.whole(post.image) if post.image.startswith("/") else post.image
+        self.extra = post.extra
+        self.contents: list[Any] = []
+        self.content = Markup()
+
+    @property
+    def mail_date(self) -> str:
+        """The date as RSS wants it."""
+        return mail_date(self.date)
+
+
+def mail_date(date: str | None) -> str:
+    """A date as mail, and so RSS, writes it."""
+    return format_datetime(datetime.fromisoformat(date)) if date else ""
+
+
+class Blog:
+    """One worker's view of a blog: posts and cards are kept once they were needed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        facts = context.facts["blog"]
+        self.languages: dict[str, dict[str, Any]] = facts["languages"]
+        self.base: str = facts["base"]
+        self._menus: dict[str, list[tuple[str, str]]] = facts["menus"]
+        self.settings = context.settings.blog
+        self.root = context.settings.site.url.removesuffix("/").removesuffix(self.base)
+        self._posts: dict[int, tuple[Placed, Post]] = {}
+        self._shown: dict[int, Shown] = {}
+        self._cards: dict[tuple[int, str], str] = {}
+        self._terms: dict[tuple[str, str, str], dict[str, str]] = {}
+
+    @classmethod
+    def of(cls, context: Context) -> Blog:
+        """The one that this worker has."""
+        return context.kept("blog", cls)
+
+    @cached_property
+    def style(self) -> Style:
+        """How the site wants its Markdown."""
+        blog = self.settings
+        return Style(blog.typographer, blog.highlight, blog.raw_html)
+
+    def href(self, url: str) -> str:
+        """The address of a page of ours, as a page links to it."""
+        return href(url, self.base)
+
+    def whole(self, url: str) -> str:
+        """The whole address of a page of ours; nothing if the site has none."""
+        return self.root + href(url, self.base) if self.root else ""
+
+    def terms(
+        self, sort: str, names: Iterable[str], language: Mapping[str, Any]
+    ) -> list[dict[str, str]]:
+        """Tags, categories or authors with the addresses of their lists."""
+        return [self._term(sort, name, language) for name in names]
+
+    def _term(self, sort: str, name: str, language: Mapping[str, Any]) -> dict[str, str]:
+        key = (sort, name, language["code"])
+        if key not in self._terms:
+            url = f"{language['prefix']}/{TERMS[sort]}/{address(name)}/"
+            listed = sort in self.settings.lists
+            self._terms[key] = {"name": name, "url": self.href(url) if listed else ""}
+        return self._terms[key]
+
+    def load(self, positions: Iterable[int]) -> None:
+        """Have these posts ready; with the ones beside them, since those will be asked for next."""
+        missing = {at // BESIDE for at in positions if at not in self._posts}
+        wanted = [
+            position
+            for block in sorted(missing)
+            for position in range(block * BESIDE, (block + 1) * BESIDE)
+            if position not in self._posts
+        ]
+        if wanted:
+            for placed in self._context.documents.heads(wanted):
+                self.take(placed)
+
+    def take(self, placed: Placed) -> None:
+        """Have a post ready that was read already."""
+        if placed.position not in self._posts:
+            post = Post.from_json(placed.extra)
+            if post is None:
+                raise JobError(
+                    f"{placed.source} was planned by another version of the program",
+                    remedy="run `ledger init` to plan again",
+                )
+            self._posts[placed.position] = (placed, post)
+
+    def shown(self, position: int) -> Shown:
+        """A post as templates see it."""
+        if position not in self._shown:
+            self.load([position])
+            try:
+                placed, post = self._posts[position]
+            except KeyError:
+                raise JobError(
+                    f"the plan has no post {position}", remedy="run `ledger init` to plan again"
+                ) from None
+            self._shown[position] = Shown(self, placed, post)
+        return self._shown[position]
+
+    def card(self, position: int, language: str) -> str:
+        """A post as a list shows it; rendered once, and joined into every list that it is in."""
+        key = (position, language)
+        if key not in self._cards:
+            self._cards[key] = self._context.templates.render(
+                "blog/card.html", post=self.shown(position), site=self.site(language)
+            )
+        return self._cards[key]
+
+    def site(self, language: str) -> dict[str, Any]:
+        """What all pages in a language say of the site."""
+        return self._sites[language]
+
+    def _header(self, site: dict[str, Any]) -> Markup:
+        """The top of every page in a language; rendered once."""
+        return Markup(self._context.templates.render("blog/header.html", site=site))  # noqa: S704
+
+    @cached_property
+    def _sites(self) -> dict[str, dict[str, Any]]:
+        sites = {
+            code: {
+                **language,
+                "base": self.base,
+                "url": self._context.settings.site.url,
+                "home": self.href(f"{language['prefix']}/"),
+                "menu": [
+                    {"name": name, "url": self.href(url) if url.startswith("/") else url}
+                    for name, url in self._menus.get(code, ())
+                ],
+                "search": self.href(f"{language['prefix']}/search/")
+                if self.settings.search
+                else "",
+                "languages": list(self.languages.values()),
+            }
+            for code, language in self.languages.items()
+        }
+        for site in sites.values():
+            site["header"] = self._header(site)
+        return sites
+
+    def frame(
+        self, language: str, url: str, others: Mapping[str, str], **more: Any
+    ) -> dict[str, Any]:
+        """`page` for the templates: what a page at `url` says of itself.
+
+        `others` are the addresses of the same page in other languages.
+        """
+        same = {language: url, **others}
+        switch = [
+            {
+                "tag": other["tag"],
+                "name": other["name"],
+                "url": self.href(same.get(code, f"{other['prefix']}/")),
+                "here": code == language,
+            }
+            for code, other in self.languages.items()
+        ]
+        alternates = [
+            {"tag": self.languages[code]["tag"], "whole": self.whole(same[code])}
+            for code in self.languages
+            if code in same
+        ]
+        feeds = self.feeds(
+            more.pop("feeds", None) or f"{self.languages[language]['prefix']}/", language
+        )
+        return {
+            "title": "", "description": "", "sort": "website", "image": "", "canonical": self.whole(url),
+            "alternates": alternates if len(alternates) > 1 else [], "switch": switch,
+            "feeds": feeds, **more,
+        }  # fmt: skip
+
+    def feeds(self, url: str, language: str) -> list[dict[str, str]]:
+        """The feeds of the list at `url`."""
+        if not self.root:
+            return []
+        title = self.languages[language]["title"]
+        return [
+            {
+                "type": FEED_TYPES[feed][0],
+                "url": self.href(url + FEED_FILES[feed]),
+                "name": FEED_TYPES[feed][1],
+                "title": f"{title} ({FEED_TYPES[feed][1]})",
+            }
+            for feed in self.settings.feeds
+        ]
+
+    def rendered(
+        self, placed: Placed, links: Mapping[str, str], *, whole: bool = False
+    ) -> Rendered:
+        """The HTML of a post; with `whole`, its links work anywhere."""
+        front = self.root + self.base if whole else self.base
+
+        def resolve(target: str) -> str:
+            if (known := links.get(target)) is not None:
+                return href(known, front)
+            if target.startswith("/") and not target.startswith("//"):
+                return front + target
+            return target
+
+        post = self._posts[placed.position][1]
+        if not post.macros:
+            return render(placed.content, self.style, resolve)
+        values = {"post": self.shown(placed.position), "site": self.site(post.language)}
+        text = self._macros.expand(placed.content, post.source, post.body_line, values)
+        made = render(text, self.style, resolve)
+        return Rendered(self._macros.insert(made.html), made.headings)
+
+    @cached_property
+    def _macros(self) -> Macros:
+        from worker.kinds.blog.macros import Macros
+
+        return Macros(self._context.project.root / MACROS, self.settings.macro_seconds)
+
+    def contents(self, positions: Sequence[int]) -> dict[int, Placed]:
+        """The texts of posts."""
+        return {placed.position: placed for placed in self._context.documents.at(positions)}
+
+    def page(self, url: str, template: str, inputs: str, language: str, **values: Any) -> Output:
+        """A page at `url`, rendered only if it is not made from the same `inputs` already."""
+
+        def body() -> Iterable[Chunk]:
+            text = self._context.templates.render(template, site=self.site(language), **values)
+            return [text.encode("utf-8", "replace")]
+
+        return Output(self._context.site_path(file_of(url)), inputs, body)
+
+    @staticmethod
+    def markup(text: str) -> Markup:
+        """HTML that we made: a template shows it as it is."""
+        return Markup(text)  # noqa: S704
+
+    def file(self, url: str, inputs: str, body: Callable[[], str]) -> Output:
+        """A file at `url` that no template renders."""
+        return Output(
+            self._context.site_path(file_of(url)), inputs, lambda: [body().encode("utf-8")]
+        )
+
+
+def as_json(value: object) -> str:
+    """JSON as a file holds it."""
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,30 @@
+"""different: for every document the page of the walk to the most different ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.kinds.poems.ranking import plan_rankings, ranking_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ledger.jobs import Job, Output, Planned
+    from ledger.sites.poems import PoemPlan
+    from worker.context import Context
+
+needs = ("rank-different", "entry")
+sites = ("poems",)
+effects = False
+
+
+def plan(plan: PoemPlan) -> Iterator[Planned]:
+    """A job for every document."""
+    return plan_rankings(plan, "different", "rank-different")
+
+
+def run(job: Job, context: Context) -> Iterable[Output]:
+    """The pages of one document's ranking."""
+    from worker.kinds.vectors.rank_different import BLOCK
+
+    return ranking_pages(job, context, "different", "rank-different", BLOCK)

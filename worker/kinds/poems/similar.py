@@ -1,0 +1,30 @@
+"""similar: for every document the page of the others by falling cosine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from worker.kinds.poems.ranking import plan_rankings, ranking_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ledger.jobs import Job, Output, Planned
+    from ledger.sites.poems import PoemPlan
+    from worker.context import Context
+
+needs = ("rank-similar", "entry")
+sites = ("poems",)
+effects = False
+
+
+def plan(plan: PoemPlan) -> Iterator[Planned]:
+    """A job for every document."""
+    return plan_rankings(plan, "similar", "rank-similar")
+
+
+def run(job: Job, context: Context) -> Iterable[Output]:
+    """The pages of one document's ranking."""
+    from worker.kinds.vectors.rank_similar import BLOCK
+
+    return ranking_pages(job, context, "similar", "rank-similar", BLOCK)

@@ -1,0 +1,61 @@
+"""Kind `http`: a plain request; what comes back is the output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ledger.jobs import Spent
+from ledger.queues.placeholders import fill
+from worker.kinds.queue.http_client import ask, prepare_client
+from worker.kinds.queue.task import SITES, plan_nothing, task_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ledger.jobs import Job, MadeFile
+    from ledger.queues.recipes import Request
+    from worker.context import Context
+    from worker.kinds.queue.http_client import Answer
+
+needs = ()
+sites = SITES
+effects = True
+plan = plan_nothing
+
+prepare = prepare_client
+
+KEPT_BYTES = 1_000_000
+"""The longest body that is kept as a result when it goes into no file."""
+
+
+def run(job: Job, context: Context) -> Iterator[MadeFile]:
+    """Ask, and keep the answer."""
+    task = task_of(job, context)
+    recipe: Request = task.recipe
+    more = {"key": task.key}
+    request: dict[str, Any] = {
+        "headers": {name: fill(text, job.payload, more) for name, text in recipe.headers.items()}
+    }
+    if recipe.body:
+        request["content"] = fill(recipe.body, job.payload, more).encode("utf-8", "surrogateescape")
+    url = fill(recipe.url, job.payload, more)
+    answer = ask(context, task, recipe.method, url, **request)
+    task.receipt.spent = Spent(calls=1)
+    task.receipt.result = _result(answer, in_file=bool(task.output))
+    return task.outputs(data=answer.body)
+
+
+def _result(answer: Answer, *, in_file: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {"status": answer.status, "bytes": len(answer.body)}
+    sort = answer.headers.get("content-type", "").partition(";")[0].strip()
+    result["type"] = sort
+    if in_file or len(answer.body) > KEPT_BYTES:
+        return result
+    if sort.endswith("json"):
+        import json
+
+        try:
+            return {**result, "body": json.loads(answer.text)}
+        except ValueError:
+            pass  # it is not what it says it is: then it is text
+    return {**result, "body": answer.text}

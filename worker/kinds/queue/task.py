@@ -1,0 +1,96 @@
+"""What the kinds of queues share: the recipe of a job, its scratch folder, its one output."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ledger.errors import JobError
+from ledger.fingerprint import fingerprint
+from ledger.jobs import MadeFile, Receipt
+from ledger.process import clock
+from ledger.queues.recipes import output_of, recipe_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ledger.jobs import Job
+    from ledger.planning.plan import Plan
+    from worker.context import Context
+
+SITES = ("bulk",)
+"""Kinds of queues plan nothing for any site; this is what their own has to choose from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job of a queue with all that it takes to do it."""
+
+    job: Job
+    queue: str
+    recipe: Any
+    receipt: Receipt
+    output: str
+    root: Path
+    scratch: Path
+    kept_result: Any = None
+
+    @property
+    def key(self) -> str:
+        """What the job is called in its queue."""
+        return self.job.key.partition("/")[2]
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every try at this job, and for no other job."""
+        return fingerprint(self.job.name, self.job.fingerprint)
+
+    def placed(self) -> Path:
+        """Where to make the output, under its own name; it goes to its place when it is whole."""
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        path = self.scratch / (PurePosixPath(self.output).name or "out")
+        path.unlink(missing_ok=True)
+        return path
+
+    def outputs(self, made: Path | None = None, data: bytes | None = None) -> Iterator[MadeFile]:
+        """The output, from a file or from bytes; none if the recipe names none."""
+        if not self.output:
+            return
+        if data is not None:
+            made = self.placed()
+            made.write_bytes(data)
+        yield MadeFile(self.output, self.job.fingerprint, str(made))
+
+
+def task_of(job: Job, context: Context) -> Task:
+    """The task of a job.
+
+    Raises:
+        JobError: its queue is gone.
+    """
+    queue = context.queue(job)
+    if queue is None:
+        raise JobError(
+            f"the queue of {job.name} is gone",
+            remedy="add it again: ledger add --name NAME -- COMMAND",
+        )
+    recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
+    key = job.key.partition("/")[2]
+    receipt = context.receipt or Receipt(clock.wall())
+    receipt.retries = recipe.retries
+    output = output_of(recipe, job.payload, key)
+    return Task(
+        job, queue["name"], recipe, receipt,
+        os.path.normpath(output) if output else "", context.project.root, context.scratch,
+        None if context.store is None else context.store.result(job.id),
+    )  # fmt: skip
+
+
+def plan_nothing(plan: Plan) -> tuple[()]:
+    """A queue's jobs come from `ledger add`."""
+    del plan
+    return ()
