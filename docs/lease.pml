@@ -51,7 +51,7 @@ inline forget() { token = 0; batch = 0; number = 0 }
 
 /* Read which jobs to take: the first one, and more of them up to any limit. */
 inline look_for_jobs() {
-    /* @claim.read: frontier, claimable */
+    /* @claim.read: claimable_set, claimable */
     for (j : 0 .. JOBS - 1) {
         if
         :: state[j] == pending -> batch = batch | BIT(j)

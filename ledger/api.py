@@ -33,7 +33,7 @@ from ledger.queues.options import parse_limits
 from ledger.queues.recipes import key_of
 from ledger.store import queues
 from ledger.store.claims import Store
-from ledger.store.queues import Added, BulkJob, Queue
+from ledger.store.queues import Added, Queue, QueueJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +66,7 @@ class BudgetError(LedgerError):
 class StoppedError(LedgerError):
     """A run ended before everything was done: Ctrl+C, `ledger stop`, or jobs that others hold."""
 
-    exit_code = Exit.HELD
+    exit_code = Exit.LOCKED
 
 
 class Function(Generic[P, R]):
@@ -79,7 +79,7 @@ class Function(Generic[P, R]):
         name: str | None = None,
         retries: int = 0,
         version: str = "1",
-        uncertain: Literal["retry", "hold"] = "retry",
+        uncertain: Literal["retry", "park", "hold"] = "retry",
         rate: str | None = None,
         concurrency: int | None = None,
     ) -> None:
@@ -103,7 +103,7 @@ def job(
     name: str | None = None,
     retries: int = 0,
     version: str = "1",
-    uncertain: Literal["retry", "hold"] = "retry",
+    uncertain: Literal["retry", "park", "hold"] = "retry",
     rate: str | None = None,
     concurrency: int | None = None,
 ) -> Callable[[Callable[P, R]], Function[P, R]]: ...
@@ -114,7 +114,7 @@ def job(function: Callable[P, R] | None = None, /, **options: Any) -> Any:
         function: the function, when the decorator stands alone.
         **options: `name` of its queue (default: its own); `retries` after an exception (0);
             `version`, which you change when results of the old code are to be made again;
-            `uncertain`, what to do about a call whose worker died: "retry" or "hold";
+            `uncertain`, what to do about a call whose worker died: "retry" or "park" ("hold" is its old name);
             `rate`, as "300/min"; `concurrency`, how many at once.
     """
     if function is not None:
@@ -127,7 +127,7 @@ class Result:
     """What one item came to. `value` is what the function returned; None until it has."""
 
     item: Any
-    state: Literal["pending", "held", "running", "done", "failed"]
+    state: Literal["pending", "deselected", "running", "done", "failed"]
     value: Any = None
     seconds: float | None = None
     attempts: int = 0
@@ -188,14 +188,14 @@ class Ledger:
             BudgetError: the budget allows no more.
             StoppedError: it was told to stop.
         """
-        from ledger.coordinator.spawn import BuildOrders, run
+        from ledger.coordinator.spawn import SpawnOptions, run
         from ledger.views.progress import make_view
 
         names = () if only is None else (only.name if isinstance(only, Function) else only,)
-        orders = BuildOrders(
+        options = SpawnOptions(
             workers=workers, keep_going=keep_going, only=names, limits=parse_limits(budget=budget)
         )
-        code = run(self.project, orders, make_view(quiet=quiet, as_json=False))
+        code = run(self.project, options, make_view(quiet=quiet, as_json=False))
         if code == Exit.FAILED:
             raise JobFailedError(self._failures(names))
         if code == Exit.BUDGET:
@@ -246,8 +246,8 @@ class Ledger:
         return chosen or failures
 
 
-def _job(item: Any, told: dict[str, str]) -> BulkJob:
-    return BulkJob(
+def _job(item: Any, told: dict[str, str]) -> QueueJob:
+    return QueueJob(
         key=_key(item), fingerprint=fingerprint("call", told, item), record={"item": item}
     )
 

@@ -16,7 +16,7 @@ class Exit(IntEnum):
     DONE = 0
     FAILED = 1
     USAGE = 2
-    HELD = 3
+    LOCKED = 3
     BUDGET = 4
     INTERRUPTED = 130
 
@@ -82,10 +82,10 @@ class BadInputError(LedgerError):
         return "\n".join([f"{self.what}:", *(f"  {problem}" for problem in self.problems)])
 
 
-class HeldError(LedgerError):
+class LockedError(LedgerError):
     """The work is held by somebody else who is alive."""
 
-    exit_code = Exit.HELD
+    exit_code = Exit.LOCKED
 
 
 class JobError(LedgerError):

@@ -17,7 +17,7 @@ FIRST_QUEUE = 1000
 """The phases below are those of a site's plan; from here on each is a queue."""
 
 Chunk = bytes | bytearray | memoryview
-State = Literal["pending", "held", "running", "done", "failed"]
+State = Literal["pending", "deselected", "running", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Spent(NamedTuple):
 
 
 @dataclass(slots=True)
-class Receipt:
+class AttemptRecord:
     """What is known of one try at a job of a queue; its kind writes it while the job runs.
 
     `spent` is None when nobody knows, and then counts as all that was reserved. `uncertain` is
@@ -116,7 +116,7 @@ class Settlement(NamedTuple):
     """How one claimed job ended.
 
     `state` is `done`, `failed`, or `pending` for a job that is to be tried again not before
-    `not_before` (on the clock of leases). `receipt` is for jobs of queues.
+    `not_before` (on the clock of leases). `record` is for jobs of queues.
     """
 
     job: int
@@ -125,7 +125,7 @@ class Settlement(NamedTuple):
     outputs: tuple[Published, ...] = ()
     reason: Reason | None = None
     not_before: float = 0.0
-    receipt: Receipt | None = None
+    record: AttemptRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

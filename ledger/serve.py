@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ledger.coordinator.spawn import BuildOrders, build
+from ledger.coordinator.spawn import SpawnOptions, build
 from ledger.errors import BadInputError, Exit, LedgerError
 from ledger.planning.init import plan_project
 from ledger.project.load import STATE_FOLDER, load_project
@@ -234,7 +234,7 @@ def _build(folder: Path, workers: int | None, changes: Changes, *, first: bool =
     started = time.perf_counter()
     try:
         report = plan_project(folder, None, dry_run=False)
-        orders = BuildOrders(workers=workers, keep_going=True, quiet=True)
+        orders = SpawnOptions(workers=workers, keep_going=True, quiet=True)
         code = build(load_project(folder), orders)
     except LedgerError as error:
         if first and not isinstance(error, BadInputError):

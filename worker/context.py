@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from ledger.corpus.ordered import Placed
-    from ledger.jobs import Job, Receipt
+    from ledger.corpus.ordered import OrderedDocument
+    from ledger.jobs import AttemptRecord, Job
     from ledger.process.logs import WorkerLog
     from ledger.project.load import Project
     from ledger.project.templates import Templates
@@ -28,13 +28,13 @@ T = TypeVar("T")
 
 # Stands where the entries go while the page around them is rendered. No text can have it:
 # the corpus readers refuse NUL.
-ENTRIES_MARK = "\0entries\0"
+ENTRIES_PLACEHOLDER = "\0entries\0"
 
 
 class Context:
     """One worker's view of the project; everything heavy is opened when it is first used.
 
-    `receipt` is that of the job in hand, if it is one of a queue; `scratch` is a folder that is
+    `record` is that of the job in hand, if it is one of a queue; `scratch` is a folder that is
     this worker's own.
     """
 
@@ -46,7 +46,7 @@ class Context:
         self.settings = project.settings
         self.facts = facts
         self.documents = Documents(database)
-        self.receipt: Receipt | None = None
+        self.record: AttemptRecord | None = None
         self.scratch = project.state / "scratch" / "0"
         self.store: Store | None = None
         self._kept: dict[str, Any] = {}
@@ -90,7 +90,7 @@ class Context:
         kept: T = self._kept[name]
         return kept
 
-    def document(self, identity: str) -> Placed:
+    def document(self, identity: str) -> OrderedDocument:
         """The document of that identity.
 
         Raises:
@@ -137,12 +137,12 @@ class Context:
         from markupsafe import Markup
 
         def body() -> Iterable[Chunk]:
-            shown = dict(values, entries=Markup(ENTRIES_MARK))  # noqa: S704  our own constant
+            shown = dict(values, entries=Markup(ENTRIES_PLACEHOLDER))  # noqa: S704  our own constant
             if own is not None:
                 entry = str(self.entries.chunks([own])[0], "utf-8")
                 shown["entry"] = Markup(entry)  # noqa: S704  made by the kind `entry`, escaped there
             text = self.templates.render(template, root="../../", **shown)
-            parts = text.split(ENTRIES_MARK)
+            parts = text.split(ENTRIES_PLACEHOLDER)
             if len(parts) != 2:
                 raise JobError(
                     f"{template} shows {{{{ entries }}}} {len(parts) - 1} times",

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ledger.errors import JobError, TransientJobError, UncertainJobError
-from ledger.jobs import FIRST_QUEUE, MadeFile, Receipt, Settlement
+from ledger.jobs import FIRST_QUEUE, AttemptRecord, MadeFile, Settlement
 from ledger.process import clock
 from ledger.process.fault_points import Point, reached
 from ledger.process.logs import WorkerLog
-from ledger.process.wakeup import Bell
-from ledger.process.worker_state import Slot
+from ledger.process.wakeup import Wakeup
+from ledger.process.worker_state import WorkerState
 from ledger.project.load import STATE_FOLDER, Project, parse_project
 from ledger.store.claims import StaleLeaseError, Store
 from ledger.store.plan import read_facts
@@ -58,12 +58,12 @@ class Worker:
         self.batch = 1
         self.keep_going = bool(self.store.last_run()["keep_going"])  # type: ignore[index]
         self.id = self.store.start_worker(run, number, os.getpid())
-        self.slot = Slot(project.state / "workers", self.id)
+        self.state = WorkerState(project.state / "workers", self.id)
         self.log = WorkerLog(project.state, run, worker=number)
         self.draining = False
         self.settled: list[str] = []
-        self.bell = Bell()
-        self.heart = Heart(project, self.lease_seconds)
+        self.wakeup = Wakeup()
+        self.heartbeat = Heartbeat(project, self.lease_seconds)
         output = self.project.settings.site.output
         self.publisher = Publisher(project.root, (output, STATE_FOLDER), self.id)
         facts = read_facts(self.store)
@@ -90,7 +90,7 @@ class Worker:
             outlook = self.store.outlook(self.run)
             if outlook.over:
                 break
-            self.bell.wait(min(outlook.wait, 1.0))
+            self.wakeup.wait(min(outlook.wait, 1.0))
             claim = self._claim()
         if claim is not None:
             with suppress(StaleLeaseError):  # then there is nothing to give back
@@ -103,7 +103,7 @@ class Worker:
     def drain(self) -> None:
         """Leave after the job in hand; may be called from a signal handler or a thread."""
         self.draining = True
-        self.bell.ring()
+        self.wakeup.notify()
 
     def _claim(self) -> Claim | None:
         return self.store.claim(self.run, self.id, self.batch, self.lease_seconds)
@@ -113,21 +113,21 @@ class Worker:
 
         Returns the next claim, taken in the transaction that settles this one.
         """
-        self.heart.beat_for(claim.token)
+        self.heartbeat.beat_for(claim.token)
         try:
             finished, stop = self._do_jobs(claim)
             return self._settle(claim, finished, proceed=not (stop or self.cool_down))
         except StaleLeaseError as error:
             self.log.warning("lease lost", token=claim.token, why=str(error))
-            self.slot.leave()
+            self.state.leave()
             return None
         finally:
-            self.heart.rest()
+            self.heartbeat.rest()
             if self.settled:  # a line a claim, since a line a job would be a fifth of its cost
                 self.log.info("settled", token=claim.token, jobs=self.settled)
                 self.settled = []
             if self.cool_down:
-                self.bell.wait(self.cool_down)
+                self.wakeup.wait(self.cool_down)
 
     def _do_jobs(self, claim: Claim) -> tuple[list[Finished], bool]:
         """Do jobs until it is time to settle; returns what is to settle, and whether to stop."""
@@ -143,7 +143,7 @@ class Worker:
             finished.append((job, settlement))
             elapsed = time.perf_counter() - started
             stop = settlement.state == "failed" and not self.keep_going
-            stop = stop or self.draining or self.heart.lost == claim.token
+            stop = stop or self.draining or self.heartbeat.lost == claim.token
             if stop or elapsed > SETTLE_SECONDS:
                 break
             if self._has_effects(job) and done < len(claim.jobs):
@@ -167,7 +167,7 @@ class Worker:
             with suppress(Exception):  # what stands in its way the job itself will tell
                 getattr(self.kinds[job.kind], "prepare", lambda _: None)(self.context)
         while (wait := claim.start - self.store.now()) > 0 and not self.draining:
-            self.bell.wait(wait)
+            self.wakeup.wait(wait)
         if self.draining:
             return False
         if self.store.now() - self.renewed > FRESH_SECONDS:
@@ -196,7 +196,7 @@ class Worker:
         )  # fmt: skip
         if finished and self._has_effects(finished[-1][0]):
             # an effect that is not settled may be repeated: it is in hand until it is
-            self.slot.leave()
+            self.state.leave()
         self.settled += [job.name for job, _ in finished]
         if after is not None:
             self.renewed = self.store.now()
@@ -204,10 +204,10 @@ class Worker:
 
     def _do(self, job: Job, owned: dict[str, Published]) -> Settlement:
         """Run one job and publish what it makes."""
-        self.slot.enter(job)
-        receipt = Receipt(clock.wall()) if job.phase >= FIRST_QUEUE else None
-        self.context.receipt = receipt
-        reached(Point.JOB_IN_HAND)
+        self.state.enter(job)
+        record = AttemptRecord(clock.wall()) if job.phase >= FIRST_QUEUE else None
+        self.context.record = record
+        reached(Point.JOB_IN_FLIGHT)
         started = time.perf_counter()
         try:
             outputs = self._publish(job, owned)
@@ -216,11 +216,11 @@ class Worker:
             settlement = self._failed(job, error, time.perf_counter() - started)
         else:
             settlement = Settlement(job.id, "done", time.perf_counter() - started, outputs)
-        if receipt is not None:
-            settlement = settlement._replace(receipt=receipt)
+        if record is not None:
+            settlement = settlement._replace(record=record)
         # not in a `finally`: what ends the worker does so with the job in hand
         if not self._has_effects(job):
-            self.slot.leave()
+            self.state.leave()
         return settlement
 
     def _publish(self, job: Job, owned: dict[str, Published]) -> tuple[Published, ...]:
@@ -248,11 +248,11 @@ class Worker:
     def _failed(self, job: Job, error: Exception, seconds: float) -> Settlement:
         reason = reason_for(job, error)
         again = isinstance(error, TransientJobError) and job.attempt < job.max_attempts
-        receipt = self.context.receipt
-        if receipt is not None and receipt.retries is not None:
-            again = again and job.attempt <= receipt.retries
+        record = self.context.record
+        if record is not None and record.retries is not None:
+            again = again and job.attempt <= record.retries
         if isinstance(error, UncertainJobError):
-            again = again and not self._holds(job)
+            again = again and not self._parks(job)
         self.log.error("job failed", job=job.name, attempt=job.attempt, error=error)
         if not again:
             return Settlement(job.id, "failed", seconds, reason=reason)
@@ -262,10 +262,10 @@ class Worker:
             job.id, "pending", seconds, reason=reason, not_before=self.store.now() + after
         )
 
-    def _holds(self, job: Job) -> bool:
+    def _parks(self, job: Job) -> bool:
         """Whether what may have had its effect is not to be done again by itself."""
         queue = self.context.queue(job)
-        return queue is not None and queue["policy"] == "hold"
+        return queue is not None and queue["policy"] == "park"
 
 
 class PlannedKinds(dict[str, "Kind"]):
@@ -292,7 +292,7 @@ def _installed(name: str) -> str:
     return module_of(name)
 
 
-class Heart:
+class Heartbeat:
     """Renews the lease of the batch in hand, from a thread with a connection of its own."""
 
     def __init__(self, project: Project, lease_seconds: float) -> None:
@@ -300,7 +300,7 @@ class Heart:
         self._token = 0
         self._project = project
         self._lease_seconds = lease_seconds
-        threading.Thread(target=self._beat, daemon=True, name="heart").start()
+        threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
 
     def beat_for(self, token: int) -> None:
         """Keep this lease alive from now on."""
@@ -356,7 +356,7 @@ def _drain_with_coordinator(worker: Worker) -> None:
             pass
         worker.drain()
 
-    threading.Thread(target=watch, daemon=True, name="lifeline").start()
+    threading.Thread(target=watch, daemon=True, name="parent-pipe").start()
 
 
 def main() -> None:

@@ -155,18 +155,18 @@ def spawn(
     ledger spawn 2 --nice --cool-down 1          for a machine that runs hot
     ledger spawn 20 --only facts --budget 25.00 --rate 300/min
     """
-    from ledger.coordinator.spawn import BuildOrders, build
-    from ledger.coordinator.throttle import Restraint
+    from ledger.coordinator.spawn import SpawnOptions, build
+    from ledger.coordinator.throttle import Throttle
 
     limits = take_limits(orders)
-    restraint = Restraint(load, _bytes(memfree), temp)
+    throttle = Throttle(load, _bytes(memfree), temp)
     project = _project(folder)
     if detach:
         from ledger.coordinator.control import detach as spawn_elsewhere
 
         sys.exit(spawn_elsewhere(project, sys.argv[1:]))
     sys.exit(
-        build(project, BuildOrders(limits=limits, restraint=restraint, **orders), as_json=json_)
+        build(project, SpawnOptions(limits=limits, throttle=throttle, **orders), as_json=json_)
     )
 
 

@@ -107,8 +107,8 @@ def take_limits(options: dict[str, Any], *more: str) -> dict[str, Any]:
 @click.option(
     "--after", multiple=True, metavar="NAME", help="Only when that queue is done; repeatable."
 )
-@click.option("--uncertain", type=click.Choice(["retry", "hold"]), help="What to do about a job whose "
-              "worker died while it was at it (default retry).")  # fmt: skip
+@click.option("--uncertain", type=click.Choice(["retry", "park", "hold"]), help="What to do about a job whose "
+              "worker died while it was at it (default retry; hold is the old name of park).")  # fmt: skip
 @click.option("--existing", type=click.Choice(["refuse", "adopt", "replace"]), default="refuse",
               show_default=True, help="What to do about outputs that are there already.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="The queue has just these jobs; others go.")
@@ -146,11 +146,11 @@ def add(
     Adding the same work again adds nothing; what changed is done again. `ledger spawn` does it.
     """
     from ledger.queues.add import add as add_to
-    from ledger.queues.options import AddOrders
+    from ledger.queues.options import AddOptions
 
     options["policy"] = uncertain
     limits = take_limits(options, "after", "policy")
-    report = add_to(folder, AddOrders(words=words, limits=limits, **options), here=Path.cwd())
+    report = add_to(folder, AddOptions(words=words, limits=limits, **options), here=Path.cwd())
     click.echo(json.dumps(report.as_dict()) if json_ else report.text())
 
 

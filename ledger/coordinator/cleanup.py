@@ -1,4 +1,4 @@
-"""Removing what no job owns any more: leftovers of an older plan, temp files of the dead."""
+"""Removing what no job owns any more: stale_outputs of an older plan, temp files of the dead."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TEMPORARY_SUFFIX = ".ledger-tmp"
 
 
-def remove_leftovers(project: Project, database: Database) -> int:
+def remove_stale_outputs(project: Project, database: Database) -> int:
     """Delete the files whose jobs are gone from the plan, and folders left empty by that.
 
     They are noted in the ledger when the plan is made and forgotten when they are deleted,
@@ -28,10 +28,10 @@ def remove_leftovers(project: Project, database: Database) -> int:
     """
     former = [project.root / home for home in read_facts(database).get("homes", [])]
     homes = {home.resolve() for home in (project.output, project.state, *former)}
-    paths = [row["path"] for row in database.rows("leftovers")]
+    paths = [row["path"] for row in database.rows("stale_outputs")]
     gone = [path for path in paths if _remove(project.root / path, homes)]
     with database.immediate():
-        database.run_many("clear_leftovers", [{"path": path} for path in gone])
+        database.run_many("clear_stale_outputs", [{"path": path} for path in gone])
     return len(gone)
 
 

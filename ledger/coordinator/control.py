@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ledger.coordinator.recovery import coordinator_lives
 from ledger.errors import Exit, LedgerError
-from ledger.process.wakeup import Bell
+from ledger.process.wakeup import Wakeup
 from ledger.queues.spending import spending
 from ledger.store import queues
 from ledger.store.claims import Store
@@ -63,7 +63,7 @@ def refuse_paused(store: Store, phases: set[int], *, pages: bool) -> None:
 class PausedError(LedgerError):
     """All that there is to do is paused."""
 
-    exit_code = Exit.HELD
+    exit_code = Exit.LOCKED
 
 
 def cancel(project: Project, only: tuple[str, ...], *, key: str | None, uncertain: bool) -> int:
@@ -166,14 +166,14 @@ class Seen:
     number: int
 
 
-class Onlooker:
+class RemoteRun:
     """A run that goes on in another process, as far as a view needs to know it."""
 
     def __init__(self, project: Project, store: Store) -> None:
         self.project, self.store = project, store
         self.interrupted, self.deaths = False, 0
         self.children: list[Seen] = []
-        self.held: str | None = None
+        self.throttled: str | None = None
         self._run: Row | None = None
         self.look()
 
@@ -186,11 +186,11 @@ class Onlooker:
         self.children = [
             Seen(row["id"], row["number"]) for row in open_ if row["run"] == self._run["id"]
         ]
-        self.held = self._run["hold"]
+        self.throttled = self._run["throttled"]
         return coordinator_lives(self.project)
 
     @property
-    def places(self) -> int:
+    def worker_count(self) -> int:
         """How many workers were asked for."""
         return int(self._run["workers"]) if self._run is not None else 1
 
@@ -220,19 +220,21 @@ def attach(project: Project) -> Exit:
         raise LedgerError(
             f"no run goes on in {project.root}", remedy="begin one: ledger spawn --detach"
         )
-    bell = Bell()
-    signal.signal(signal.SIGINT, lambda *_: bell.ring())
+    wakeup = Wakeup()
+    signal.signal(signal.SIGINT, lambda *_: wakeup.notify())
     view = make_view(quiet=False, as_json=False)
     going_on = left = True
     while going_on and left:
         # opened anew each time: a reader that stays keeps the log from being checkpointed
         with Store(project.ledger_path, read_only=True) as store:
-            onlooker = Onlooker(project, store)
+            onlooker = RemoteRun(project, store)
             going_on = onlooker.look()
             view(onlooker)
-        left = not bell.wait(WATCH_SECONDS)
+        left = not wakeup.wait(WATCH_SECONDS)
     with Store(project.ledger_path, read_only=True) as store:
-        view.close(Onlooker(project, store))
+        view.close(RemoteRun(project, store))
     if not left:
-        sys.stderr.write(f"the run goes on ({counted(onlooker.places, 'worker')}): ledger attach\n")
+        sys.stderr.write(
+            f"the run goes on ({counted(onlooker.worker_count, 'worker')}): ledger attach\n"
+        )
     return Exit.DONE

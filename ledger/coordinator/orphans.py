@@ -13,12 +13,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-MARK = "LEDGER_WORKER"
+PROCESS_TAG = "LEDGER_WORKER"
 GRACE_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
 
 
-def mark_of(state: Path, worker: int) -> str:
+def process_tag(state: Path, worker: int) -> str:
     """What all that a worker's jobs start has as its `LEDGER_WORKER`."""
     return f"{os.path.realpath(state)}:{worker}"
 
@@ -28,11 +28,11 @@ def end_orphans(state: Path, worker: int) -> int:
 
     When it returns they are dead, so that a job that is done again is done by nobody else.
     """
-    mark = mark_of(state, worker)
-    found = _marked(mark)
+    mark = process_tag(state, worker)
+    found = _tagged(mark)
     _signal(found, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
-    while left := _marked(mark):
+    while left := _tagged(mark):
         if time.monotonic() > deadline:
             _signal(left, signal.SIGKILL)
         time.sleep(_LOOK_SECONDS)
@@ -45,11 +45,11 @@ def _signal(pids: list[int], number: int) -> None:
             os.kill(pid, number)
 
 
-def _marked(mark: str) -> list[int]:
+def _tagged(mark: str) -> list[int]:
     """The processes that carry a mark; the dead that nobody has waited for yet have no more."""
-    wanted = f"{MARK}={mark}".encode("utf-8", "surrogateescape")
+    wanted = f"{PROCESS_TAG}={mark}".encode("utf-8", "surrogateescape")
     if not Path("/proc/self/environ").exists():
-        return _marked_elsewhere(mark)
+        return _tagged_without_proc(mark)
     pids = []
     for entry in os.scandir("/proc"):
         if not entry.name.isdecimal():
@@ -64,13 +64,13 @@ def _marked(mark: str) -> list[int]:
     return pids
 
 
-def _marked_elsewhere(mark: str) -> list[int]:
+def _tagged_without_proc(mark: str) -> list[int]:
     """The same where there is no /proc, by psutil."""
     import psutil
 
     pids = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(MARK) == mark:
+            if process.environ().get(PROCESS_TAG) == mark:
                 pids.append(process.pid)
     return pids

@@ -37,10 +37,10 @@ def check_before_spawn(
         *_check_settings(project, facts.get("settings", "")),
         *_check_templates(project, site.page_templates(project)),
         *_check_folder(project),
-        *site.obstacles(project),
+        *site.preflight(project),
         *_check_room(project, store, facts.get("job_bytes", {})),
         *_check_embedder(project, store),
-        *checks.obstacles(project, store, queues),
+        *checks.preflight(project, store, queues),
     ]
     if problems:
         raise BadInputError(problems)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ledger.coordinator import cleanup
 from ledger.coordinator.orphans import end_orphans
-from ledger.errors import HeldError, Reason
+from ledger.errors import LockedError, Reason
 from ledger.process import worker_state
 from ledger.process.locks import is_locked, lock
 
@@ -25,7 +25,7 @@ def sole_coordinator(project: Project) -> Iterator[None]:
     """Hold the project: planning and building are done by one process at a time.
 
     Raises:
-        HeldError: another `ledger init` or `ledger spawn` is at work here.
+        LockedError: another `ledger init` or `ledger spawn` is at work here.
     """
     project.state.mkdir(parents=True, exist_ok=True)
     file = os.open(project.state / "coordinator", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -34,7 +34,7 @@ def sole_coordinator(project: Project) -> Iterator[None]:
     except BlockingIOError:
         pid = os.pread(file, 20, 0).decode("ascii", "replace").strip()
         os.close(file)
-        raise HeldError(
+        raise LockedError(
             f"another ledger process (pid {pid}) is at work on {project.root}",
             remedy="watch it with `ledger status --watch`, or stop it with Ctrl+C there",
         ) from None
@@ -51,14 +51,14 @@ def coordinator_lives(project: Project) -> bool:
     return is_locked(project.state / "coordinator")
 
 
-def adopt(project: Project, store: Store) -> list[int]:
+def recover(project: Project, store: Store) -> list[int]:
     """Take over from a coordinator that died: what its dead workers held is pending again.
 
     Nothing is charged an attempt: that a whole run was killed is no evidence against a job.
     Returns the dead workers. Those that still live finish the job in hand and leave.
     """
-    store.adopt_boot()
-    dead = bury_dead(project, store)
+    store.recover_after_reboot()
+    dead = recover_dead_workers(project, store)
     worker_state.sweep(project.state / "workers", keep=alive(store))
     last = store.last_run()
     if dead or last is None or last["ended_at"] is None:  # a run that ends sweeps for itself
@@ -66,7 +66,7 @@ def adopt(project: Project, store: Store) -> list[int]:
     return dead
 
 
-def bury_dead(project: Project, store: Store, *, but_of: int | None = None) -> list[int]:
+def recover_dead_workers(project: Project, store: Store, *, but_of: int | None = None) -> list[int]:
     """Take back at once what workers held that are dead, but for those of one run; returns them.
 
     One that outlived its coordinator may die later, and need not keep its job until the lease ends.
@@ -87,7 +87,7 @@ def bury_dead(project: Project, store: Store, *, but_of: int | None = None) -> l
 
 def job_at(project: Project, worker: int) -> int | None:
     """The job that a worker has, or had, in hand."""
-    at_work = worker_state.in_hand(project.state / "workers", worker)
+    at_work = worker_state.in_flight(project.state / "workers", worker)
     return at_work.job if at_work is not None and at_work.job else None
 
 

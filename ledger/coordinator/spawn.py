@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.coordinator.cleanup import remove_leftovers
+from ledger.coordinator.cleanup import remove_stale_outputs
 from ledger.coordinator.control import refuse_paused
 from ledger.coordinator.preflight import check_before_spawn
-from ledger.coordinator.recovery import adopt, requeue_lost_outputs, sole_coordinator
-from ledger.coordinator.supervisor import Orders, Supervisor
-from ledger.coordinator.throttle import Restraint
+from ledger.coordinator.recovery import recover, requeue_lost_outputs, sole_coordinator
+from ledger.coordinator.supervisor import RunOptions, Supervisor
+from ledger.coordinator.throttle import Throttle
 from ledger.errors import Exit, LedgerError
 from ledger.planning.kinds import kinds_of_site, with_needs
 from ledger.planning.sites import load_site
@@ -38,7 +38,7 @@ SHOWN_FAILURES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class BuildOrders:
+class SpawnOptions:
     """What `ledger spawn` was asked for; the names are those of its options."""
 
     workers: int | None = None
@@ -50,7 +50,7 @@ class BuildOrders:
     dry_run: bool = False
     quiet: bool = False
     limits: dict[str, Any] = field(default_factory=dict)
-    restraint: Restraint = field(default_factory=Restraint)
+    throttle: Throttle = field(default_factory=Throttle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,54 +61,54 @@ class Chosen:
     queues: frozenset[int] = frozenset()
 
 
-def build(project: Project, orders: BuildOrders, *, as_json: bool = False) -> Exit:
+def build(project: Project, options: SpawnOptions, *, as_json: bool = False) -> Exit:
     """Build what is planned, and report; returns the exit code."""
-    if orders.dry_run:
-        _plan_bulk(project)
+    if options.dry_run:
+        _plan_queues_only(project)
         with Store(project.ledger_path, read_only=True) as store:
-            chosen = _choose(project, store, orders.only)
-            return _preview(store, chosen, orders.limit, as_json=as_json)
-    view = make_view(quiet=orders.quiet, as_json=as_json)
-    return run(project, orders, view, partial(_report, as_json=as_json))
+            chosen = _choose(project, store, options.only)
+            return _preview(store, chosen, options.limit, as_json=as_json)
+    view = make_view(quiet=options.quiet, as_json=as_json)
+    return run(project, options, view, partial(_report, as_json=as_json))
 
 
 def run(
     project: Project,
-    orders: BuildOrders,
+    options: SpawnOptions,
     view: View,
     report: Callable[[Store, Exit, Chosen], None] = lambda *_: None,
 ) -> Exit:
     """Build what is planned; returns the exit code, and tells `report` of it."""
-    _plan_bulk(project)
+    _plan_queues_only(project)
     with sole_coordinator(project), Store(project.ledger_path) as store:
-        adopt(project, store)
-        remove_leftovers(project, store)
-        chosen = _choose(project, store, orders.only)
-        for warning in _prepare(project, store, orders, chosen):
+        recover(project, store)
+        remove_stale_outputs(project, store)
+        chosen = _choose(project, store, options.only)
+        for warning in _prepare(project, store, options, chosen):
             click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
-        code = _supervise(project, store, orders, chosen, view)
+        code = _supervise(project, store, options, chosen, view)
         report(store, code, chosen)
     return code
 
 
-def _prepare(project: Project, store: Store, orders: BuildOrders, chosen: Chosen) -> list[str]:
+def _prepare(project: Project, store: Store, options: SpawnOptions, chosen: Chosen) -> list[str]:
     """Set what the run is about and what limits it; returns warnings.
 
     Raises:
         LedgerError: with everything that keeps it from running.
     """
-    names = [queue["name"] for queue in queues.all_queues(store) if queue["name"] in orders.only]
-    checks.set_spawn_limits(store, names, orders.limits)
+    names = [queue["name"] for queue in queues.all_queues(store) if queue["name"] in options.only]
+    checks.set_spawn_limits(store, names, options.limits)
     checks.refresh_prices(project, store)
     warnings = _put_back_damaged(project, store)
-    store.select(kinds=chosen.kinds, queues=chosen.queues, documents=orders.limit)
+    store.select(kinds=chosen.kinds, queues=chosen.queues, documents=options.limit)
     pages = chosen.kinds is None or bool(chosen.kinds)
     refuse_paused(store, _phases(store, chosen), pages=pages)
     phases = None if chosen.kinds is None else chosen.queues
-    return [*warnings, *check_before_spawn(project, store, phases), *orders.restraint.notes()]
+    return [*warnings, *check_before_spawn(project, store, phases), *options.throttle.notes()]
 
 
-def _plan_bulk(project: Project) -> None:
+def _plan_queues_only(project: Project) -> None:
     """A project that has nothing but queues needs no planning by hand."""
     if project.settings.site.kind != "bulk":
         return
@@ -121,20 +121,20 @@ def _plan_bulk(project: Project) -> None:
 
 
 def _supervise(
-    project: Project, store: Store, orders: BuildOrders, chosen: Chosen, view: View
+    project: Project, store: Store, options: SpawnOptions, chosen: Chosen, view: View
 ) -> Exit:
-    run_orders = Orders(
-        orders.workers or os.cpu_count() or 1, orders.keep_going, orders.cool_down,
-        NICENESS if orders.nice else 0,
-        None if chosen.kinds is None else frozenset(chosen.kinds), chosen.queues, orders.restraint,
+    run_options = RunOptions(
+        options.workers or os.cpu_count() or 1, options.keep_going, options.cool_down,
+        NICENESS if options.nice else 0,
+        None if chosen.kinds is None else frozenset(chosen.kinds), chosen.queues, options.throttle,
     )  # fmt: skip
-    supervisor = Supervisor(project, store, run_orders, view)
+    supervisor = Supervisor(project, store, run_options, view)
     try:
         code = supervisor.supervise()
     finally:
         view.close(supervisor)
-    if code == Exit.DONE and not orders.only and orders.limit is None:
-        _finish(project, store, quiet=orders.quiet)
+    if code == Exit.DONE and not options.only and options.limit is None:
+        _finish(project, store, quiet=options.quiet)
     return code
 
 
@@ -219,7 +219,7 @@ def _phases(store: Store, chosen: Chosen) -> set[int]:
 def _preview(store: Store, chosen: Chosen, limit: int | None, *, as_json: bool) -> Exit:
     """What would be built, by kind or queue; nothing is written."""
     rows = [
-        (count.name, count.pending + count.held + count.running)
+        (count.name, count.pending + count.deselected + count.running)
         for count in store.counts()
         if chosen.kinds is None or count.kind in chosen.kinds or count.phase in (chosen.queues)
     ]

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from ledger.coordinator import cleanup
 from ledger.coordinator.orphans import end_orphans
-from ledger.coordinator.recovery import alive, bury_dead, job_at
-from ledger.coordinator.throttle import Restraint
-from ledger.coordinator.watchdog import Warden
+from ledger.coordinator.recovery import alive, job_at, recover_dead_workers
+from ledger.coordinator.throttle import Throttle
+from ledger.coordinator.watchdog import Watchdog
 from ledger.errors import Exit, LedgerError, Reason
 from ledger.jobs import FIRST_QUEUE
 from ledger.process import worker_state
 from ledger.process.fault_points import Point, reached
 from ledger.process.logs import run_log
-from ledger.process.wakeup import Bell
+from ledger.process.wakeup import Wakeup
 from ledger.queues.spending import spending
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ TICK_SECONDS = 0.05
 REAP_SECONDS = 1.0
 # Workers that die before they have anything in hand, one after the other, mean that no
 # worker can start here; going on would start them for ever.
-FRUITLESS_STARTS = 3
+CRASH_LOOP_LIMIT = 3
 TAIL_BYTES = 4096
 CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class RunOptions:
     """What `ledger spawn` was asked for."""
 
     workers: int
@@ -54,7 +54,7 @@ class Orders:
     nice: int = 0
     kinds: frozenset[str] | None = None
     queues: frozenset[int] = frozenset()
-    restraint: Restraint = field(default_factory=Restraint)
+    throttle: Throttle = field(default_factory=Throttle)
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ class Child:
     errors: Path
     after: int  # its id is above that of all workers that were registered before it
     id: int | None = None
-    dismissed: bool = False
+    drained: bool = False
 
 
 @dataclass(slots=True)
@@ -75,33 +75,35 @@ class Supervisor:
 
     project: Project
     store: Store
-    orders: Orders
+    options: RunOptions
     watch: Callable[[Supervisor], None] = lambda _: None
     run: int = 0
     children: list[Child] = field(default_factory=list)
     interrupted: bool = False
     stopping: bool = False
     deaths: int = 0
-    held: str | None = None
-    _fruitless: int = 0
-    _bell: Bell = field(default_factory=Bell)
+    throttled: str | None = None
+    _failed_starts: int = 0
+    _wakeup: Wakeup = field(default_factory=Wakeup)
     _dead: list[int] = field(default_factory=list)
     _vacant: list[int] = field(default_factory=list)
     _suspects: set[int] = field(default_factory=set)
-    _warden: Warden | None = None
+    _watchdog: Watchdog | None = None
     _called: list[Child] = field(default_factory=list)
     _log: FilteringBoundLogger | None = None
 
     def supervise(self) -> Exit:
         """Build until everything is done, something failed, or somebody says stop."""
-        orders = self.orders
-        queues = None if orders.kinds is None else orders.queues
-        self.run = self.store.start_run(orders.workers, keep_going=orders.keep_going, queues=queues)
-        self._vacant = list(range(1, self.orders.workers + 1))
+        options = self.options
+        queues = None if options.kinds is None else options.queues
+        self.run = self.store.start_run(
+            options.workers, keep_going=options.keep_going, queues=queues
+        )
+        self._vacant = list(range(1, self.options.workers + 1))
         outcome = "crashed"
-        self._warden = Warden(self.project)
+        self._watchdog = Watchdog(self.project)
         try:
-            with self._signals(), self._warden:
+            with self._signals(), self._watchdog:
                 self._build()
             code = self._exit_code()
             outcome = code.name.lower()
@@ -115,15 +117,15 @@ class Supervisor:
 
     def _build(self) -> None:
         last_reap = 0.0
-        self._restrain()
+        self._apply_throttle()
         while self._fill_vacancies() or self.children:
-            self._bell.wait(TICK_SECONDS)
+            self._wakeup.wait(TICK_SECONDS)
             self._collect()
             self._log_calls()
             if time.monotonic() - last_reap > REAP_SECONDS:
-                bury_dead(self.project, self.store, but_of=self.run)
+                recover_dead_workers(self.project, self.store, but_of=self.run)
                 self._reap_expired()
-                self._restrain()
+                self._apply_throttle()
                 last_reap = time.monotonic()
             self.watch(self)
 
@@ -148,12 +150,12 @@ class Supervisor:
         self._called += called
         return True
 
-    def _restrain(self) -> None:
+    def _apply_throttle(self) -> None:
         """Hold claims back for as long as the machine is busy or hot."""
-        why = self.orders.restraint.why()
-        if why != self.held:
-            self.held = why
-            self.store.hold_run(self.run, why)
+        why = self.options.throttle.why()
+        if why != self.throttled:
+            self.throttled = why
+            self.store.throttle_run(self.run, why)
             self.log.info("held" if why else "going on", why=why)
 
     def _log_calls(self) -> None:
@@ -175,11 +177,11 @@ class Supervisor:
         exhausted = any(
             row["exhausted"] for row in self.store.rows("queues") if row["phase"] in waiting
         )
-        return Exit.BUDGET if exhausted else Exit.HELD
+        return Exit.BUDGET if exhausted else Exit.LOCKED
 
     def counts(self) -> list[KindCount]:
         """Where the jobs stand that the run is about."""
-        kinds, queues = self.orders.kinds, self.orders.queues
+        kinds, queues = self.options.kinds, self.options.queues
         return [
             count
             for count in self.store.counts()
@@ -192,19 +194,19 @@ class Supervisor:
         chosen = [
             row
             for row in self.store.rows("queues")
-            if self.orders.kinds is None or row["phase"] in self.orders.queues
+            if self.options.kinds is None or row["phase"] in self.options.queues
         ]
         return tuple(filter(None, map(spending, chosen)))
 
     @property
-    def places(self) -> int:
+    def worker_count(self) -> int:
         """How many workers were asked for."""
-        return self.orders.workers
+        return self.options.workers
 
     @property
     def keeps_going(self) -> bool:
         """Whether a failed job does not end the run."""
-        return self.orders.keep_going
+        return self.options.keep_going
 
     @property
     def log(self) -> FilteringBoundLogger:
@@ -221,7 +223,7 @@ class Supervisor:
         command = [
             # -P: a json.py in the project's folder is not Python's
             sys.executable, "-P", "-m", "worker", str(self.project.root),
-            str(self.run), str(number), str(self.orders.cool_down),
+            str(self.run), str(number), str(self.options.cool_down),
         ]  # fmt: skip
         after = self.store.latest_worker()
         with errors.open("ab") as stream:
@@ -233,8 +235,8 @@ class Supervisor:
                 env=worker_environment(),
                 cwd=self.project.root,
             )
-        if self.orders.nice:
-            os.setpriority(os.PRIO_PROCESS, process.pid, self.orders.nice)
+        if self.options.nice:
+            os.setpriority(os.PRIO_PROCESS, process.pid, self.options.nice)
         reached(Point.WORKER_CALLED)
         return Child(number, process, errors, after)
 
@@ -247,20 +249,20 @@ class Supervisor:
             worker = self.worker_id(child)
             if child.process.returncode == 0 and self._has_left(worker):
                 self._forget(child, worker)
-                self._dismiss()
-            elif child.dismissed and child.process.returncode == -signal.SIGTERM:
-                self._let_go(child, worker)
+                self._drain_idle()
+            elif child.drained and child.process.returncode == -signal.SIGTERM:
+                self._forget_drained(child, worker)
             else:
-                self._bury(child, worker)
+                self._recover_worker(child, worker)
 
-    def _dismiss(self) -> None:
+    def _drain_idle(self) -> None:
         """One has left since there is nothing more to do: the idle need not find that out."""
         if self.children and self.store.outlook(self.run).over:
             for child in self.children:
-                child.dismissed = True
+                child.drained = True
                 child.process.terminate()
 
-    def _let_go(self, child: Child, worker: int | None) -> None:
+    def _forget_drained(self, child: Child, worker: int | None) -> None:
         """It was sent home before it could listen to that: nothing was in its hands."""
         if worker is not None:
             self.store.reap_worker(self.run, worker, None, Reason("sent home"), charge=False)
@@ -284,22 +286,22 @@ class Supervisor:
         if child.errors.exists() and child.errors.stat().st_size == 0:
             child.errors.unlink()
 
-    def _bury(self, child: Child, worker: int | None) -> None:
+    def _recover_worker(self, child: Child, worker: int | None) -> None:
         """A worker died: take back what it held, charge the job it was at, start another."""
         self.deaths += not self.interrupted
         self.log.warning("worker died", worker=child.number, code=child.process.returncode)
         reached(Point.WORKER_DEAD)
-        at_work = worker_state.in_hand(self._slots, worker) if worker is not None else None
+        at_work = worker_state.in_flight(self._slots, worker) if worker is not None else None
         cause = _cause(child.process.returncode)
         held = worker is not None and bool(self.store.rows("leases_of", worker=worker))
         if worker is not None:
             # a worker that we were told to stop at once says nothing against its job
-            guilty = at_work is not None and at_work.job and not self.interrupted
+            charge = at_work is not None and at_work.job and not self.interrupted
             job = at_work.job if at_work is not None and at_work.job else None
             end_orphans(self.project.state, worker)
-            evicted = self._warden is not None and worker in self._warden.evicted
+            evicted = self._watchdog is not None and worker in self._watchdog.evicted
             reason = self._silence() if evicted else _death(cause, child)
-            self.store.reap_worker(self.run, worker, job, reason, charge=bool(guilty))
+            self.store.reap_worker(self.run, worker, job, reason, charge=bool(charge))
             reached(Point.REAPED)
             self.store.end_worker(worker, cause)
             self._dead.append(worker)
@@ -308,8 +310,8 @@ class Supervisor:
         crashed = child.process.returncode >= 0
         came_to_work = at_work is not None and (at_work.finished or held)
         fruitful = at_work is not None and (at_work.job or (came_to_work and not crashed))
-        self._fruitless = 0 if fruitful else self._fruitless + 1
-        if self._fruitless >= FRUITLESS_STARTS and not self.interrupted:
+        self._failed_starts = 0 if fruitful else self._failed_starts + 1
+        if self._failed_starts >= CRASH_LOOP_LIMIT and not self.interrupted:
             raise LedgerError(
                 f"workers cannot start: {cause}",
                 context=_tail(child.errors) or f"nothing in {child.errors}",
@@ -338,7 +340,7 @@ class Supervisor:
         worker = self.store.expired_leases().get(token)
         if worker is None:
             return False
-        unreachable = self._warden is not None and worker in self._warden.unreachable
+        unreachable = self._watchdog is not None and worker in self._watchdog.unreachable
         return unreachable or not worker_state.is_alive(self._slots, worker)
 
     def _silence(self) -> Reason:
@@ -391,10 +393,10 @@ class Supervisor:
                     child.process.kill()
             self.interrupted = True
             self.drain()
-            self._bell.ring()
+            self._wakeup.notify()
 
         def wake(_: int, __: FrameType | None) -> None:
-            self._bell.ring()
+            self._wakeup.notify()
 
         handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGCHLD: wake}
         if threading.current_thread() is not threading.main_thread():

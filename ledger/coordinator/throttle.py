@@ -1,4 +1,4 @@
-"""Restraint: no new jobs while the machine is busy, short of memory, or hot."""
+"""Throttle: no new jobs while the machine is busy, short of memory, or hot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Restraint:
+class Throttle:
     """What the machine must keep to; None: no matter.
 
     `load` is the most for the load average of the last minute, `memfree` the least memory in

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger.project.load import Project
-    from ledger.store.connection import Holder, Row
+    from ledger.store.connection import Row, WriteLockOwner
 
 LOOK_SECONDS = 1.0
 
 
-class Warden:
+class Watchdog:
     """Looks after all workers of a ledger, also those that another coordinator left behind.
 
     One look is not enough: when a whole run was stopped and goes on (Ctrl+Z, `fg`), all leases
@@ -43,10 +43,10 @@ class Warden:
         self.unreachable: set[int] = set()
         self._project = project
         self._suspects: set[int] = set()
-        self._writer: tuple[Holder | None, float] = (None, 0.0)
+        self._writer: tuple[WriteLockOwner | None, float] = (None, 0.0)
         self._lease_seconds = project.settings.workers.lease_seconds
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True, name="warden")
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="watchdog")
 
     def __enter__(self) -> Self:
         """Look about once a second from now on."""
@@ -80,7 +80,7 @@ class Warden:
         self._evict(*(workers[worker] for worker in silent & workers.keys()))
         self._suspects = set(leases)
 
-    def _stuck_writer(self, store: Store) -> tuple[Holder | None, float]:
+    def _stuck_writer(self, store: Store) -> tuple[WriteLockOwner | None, float]:
         """Who is in the write transaction that the last look saw him in, and for how long."""
         writer, now = store.writer(), store.now()
         known, since = self._writer

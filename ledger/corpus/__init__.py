@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.corpus.document import Document
-    from ledger.corpus.records import Record
+    from ledger.corpus.records import RecordResult
     from ledger.project.load import CorpusSettings
 
 _FORMATS = "a .json, .jsonl or .ndjson file (also with .gz), or a folder of .txt and .md notes"
@@ -84,7 +84,7 @@ def _first(problems: list[Problem], path: Path) -> list[Problem]:
     return [*problems[:MAX_PROBLEMS], Problem(_shown(path), what, "mend these first")]
 
 
-def _records(path: Path, settings: CorpusSettings) -> Iterable[Record]:
+def _records(path: Path, settings: CorpusSettings) -> Iterable[RecordResult]:
     """Read `path` with the reader for its format."""
     name = path.name.lower().removesuffix(".gz")
     if not _exists(path):
@@ -106,7 +106,7 @@ def _records(path: Path, settings: CorpusSettings) -> Iterable[Record]:
     raise BadInputError([problem])
 
 
-def _duplicates(records: Iterable[Record]) -> list[Problem]:
+def _duplicates(records: Iterable[RecordResult]) -> list[Problem]:
     """One problem for every record whose identity an earlier record has."""
     from ledger.corpus.files import printable
 
@@ -123,7 +123,7 @@ def _duplicates(records: Iterable[Record]) -> list[Problem]:
     return problems
 
 
-def _unmatched(records: Iterable[Record], exclude: Sequence[str]) -> list[Problem]:
+def _unmatched(records: Iterable[RecordResult], exclude: Sequence[str]) -> list[Problem]:
     """One problem for every exclude that no record has as its identity."""
     known = {record.identity for record in records} - {""}
     example = next((record.identity for record in records if record.identity), "wisdom/42")

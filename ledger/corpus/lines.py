@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from ledger.corpus.files import decode, parse_json, printable, read_bytes
-from ledger.corpus.records import Record, read_record
+from ledger.corpus.records import RecordResult, read_record
 from ledger.errors import Problem
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _REMEDY = 'make the line one whole object, such as {"id": 1, "content": "…"}'
 
 
-def read_lines(path: Path, settings: CorpusSettings) -> Iterator[Record]:
+def read_lines(path: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
     """The records of a `.jsonl` or `.ndjson` file, also with `.gz`, in its order."""
     name = printable(path.name)
     data = read_bytes(path, name)
     if isinstance(data, Problem):
-        yield Record(name, problems=(data,))
+        yield RecordResult(name, problems=(data,))
         return
     start = count = 0
     for number, line in enumerate(io.BytesIO(data), 1):
@@ -34,10 +34,10 @@ def read_lines(path: Path, settings: CorpusSettings) -> Iterator[Record]:
         start += len(line)
 
 
-def _read_line(line: bytes, where: str, start: int, settings: CorpusSettings) -> Record:
+def _read_line(line: bytes, where: str, start: int, settings: CorpusSettings) -> RecordResult:
     """The record on one line, which begins at byte `start` of its file."""
     text, problems = decode(line, where, start)
     raw = parse_json(text, where, _REMEDY)
     if isinstance(raw, Problem):  # bytes that are not UTF-8 explain why it is not JSON either
-        return Record(where, problems=tuple(problems or [raw]))
+        return RecordResult(where, problems=tuple(problems or [raw]))
     return read_record(raw, where, settings).with_problems(problems)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from ledger.corpus.files import decode_lines, printable, read_bytes
-from ledger.corpus.records import Record, read_record, unix_newlines
+from ledger.corpus.records import RecordResult, read_record, unix_newlines
 from ledger.corpus.tables import parse_toml
 from ledger.errors import BadInputError, Problem
 
@@ -54,7 +54,7 @@ def note_files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def read_notes(folder: Path, settings: CorpusSettings) -> Iterator[Record]:
+def read_notes(folder: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
     """The records of the notes below `folder`, sorted by relative path."""
     for path in note_files(folder):
         yield _read_note(path, folder, settings)
@@ -69,22 +69,22 @@ def _is_note(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
 
 
-def _read_note(path: Path, folder: Path, settings: CorpusSettings) -> Record:
+def _read_note(path: Path, folder: Path, settings: CorpusSettings) -> RecordResult:
     """The record of one note; front matter wins over what the path says."""
     relative = path.relative_to(folder)
     name = printable(relative.as_posix())
     data = _obstacle(path, folder, name, settings) or read_bytes(path, name)
     if isinstance(data, Problem):
         raw = _from_path(relative)
-        return Record(name, f"{raw['category']}/{raw['id']}", problems=(data,))
+        return RecordResult(name, f"{raw['category']}/{raw['id']}", problems=(data,))
     decoded, problems = decode_lines(data, name, most=1)
     text = unix_newlines(decoded)
     front = FRONT_MATTER.match(text)
-    fields, flaws = _fields(front, text, name)
+    fields, problems = _fields(front, text, name)
     body = text[front.end() :] if front else text
     raw = _from_path(relative) | fields | {"content": body.strip("\n")}
     record = read_record(raw, name, settings, _lines(text, front, body))
-    return record.with_problems([*problems, *flaws])
+    return record.with_problems([*problems, *problems])
 
 
 def _obstacle(path: Path, folder: Path, name: str, settings: CorpusSettings) -> Problem | None:

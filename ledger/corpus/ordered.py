@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class OrderedDocument:
     """A document as the ledger keeps it.
 
     `position` is its place in the corpus and breaks ties; `chronology` its place in time,
@@ -51,19 +51,19 @@ class Placed:
         return "\n".join(part for part in (self.title, self.content) if part.strip())
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Placed:
+    def from_row(cls, row: Mapping[str, Any]) -> OrderedDocument:
         """A document as it comes out of the ledger."""
         return cls(**dict(row))
 
 
-def place(documents: Sequence[Document]) -> list[Placed]:
+def order_documents(documents: Sequence[Document]) -> list[OrderedDocument]:
     """Give each document its place; the result is in corpus order."""
     dated = [index for index, document in enumerate(documents) if document.date]
     undated = [index for index, document in enumerate(documents) if not document.date]
     dated.sort(key=lambda index: (sort_key(documents[index].date), index))  # type: ignore[arg-type]
     chronology = {index: rank for rank, index in enumerate(dated + undated)}
     return [
-        Placed(
+        OrderedDocument(
             identity=document.identity,
             position=index,
             chronology=chronology[index],

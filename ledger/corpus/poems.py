@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.corpus.files import Repeated, decode_lines, parse_json, printable, read_bytes
-from ledger.corpus.records import Record, kind, read_record
+from ledger.corpus.records import RecordResult, kind, read_record
 from ledger.errors import Problem
 
 if TYPE_CHECKING:
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 _REMEDY = 'make it {"poems": [{"id": 1, "content": "…"}]}; with one object a line, name it .jsonl'
 
 
-def read_poems(path: Path, settings: CorpusSettings) -> Iterator[Record]:
+def read_poems(path: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
     """The records of a `.json` or `.json.gz` file, in its order."""
     name = printable(path.name)
     data = read_bytes(path, name)
     if isinstance(data, Problem):
-        yield Record(name, problems=(data,))
+        yield RecordResult(name, problems=(data,))
         return
     text, problems = decode_lines(data, name)
     if problems:
-        yield Record(name, problems=tuple(problems))
+        yield RecordResult(name, problems=tuple(problems))
     poems = _poems(text, name)
     if isinstance(poems, list):
         for number, raw in enumerate(poems, 1):
             yield read_record(raw, f"{name} record {number}", settings)
     elif not problems:  # bytes that are not UTF-8 explain why it is not JSON either
-        yield Record(name, problems=(poems,))
+        yield RecordResult(name, problems=(poems,))
 
 
 def _poems(text: str, name: str) -> list[object] | Problem:

@@ -53,7 +53,7 @@ _NO_LINES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordResult:
     """What became of one raw record: a document, or the problems that prevent it.
 
     `identity` is "" where it could not be found out.
@@ -64,7 +64,7 @@ class Record:
     document: Document | None = None
     problems: tuple[Problem, ...] = ()
 
-    def with_problems(self, problems: Sequence[Problem]) -> Record:
+    def with_problems(self, problems: Sequence[Problem]) -> RecordResult:
         """The same record with problems that were found elsewhere before its own."""
         if not problems:
             return self
@@ -73,14 +73,16 @@ class Record:
 
 def read_record(
     raw: object, where: str, settings: CorpusSettings, lines: Mapping[str, int] = _NO_LINES
-) -> Record:
+) -> RecordResult:
     """Judge the whole of one raw record; never raises.
 
     `where` names its place; `lines` has the line each field begins on, where known.
     """
     if not isinstance(raw, dict):
         remedy = 'write it as {"id": 1, "category": "all", "content": "…"}'
-        return Record(where, problems=(Problem(where, f"is {kind(raw)}, not a table", remedy),))
+        return RecordResult(
+            where, problems=(Problem(where, f"is {kind(raw)}, not a table", remedy),)
+        )
     reading = _Reading(raw, where, lines)
     category, name = reading.category(), reading.id()
     if not reading.problems:
@@ -98,7 +100,7 @@ def read_record(
         author=reading.text("author"),
     )
     good = None if reading.problems else document
-    return Record(where, reading.identity, good, tuple(reading.problems))
+    return RecordResult(where, reading.identity, good, tuple(reading.problems))
 
 
 def unix_newlines(text: str) -> str:
@@ -207,9 +209,9 @@ class _Reading:
             return ""
         text = unix_newlines(value)
         if found := _forbidden(text[:limit]):
-            flaw, remedy = _flaw(found[0])
+            problem, remedy = _problem(found[0])
             line = text.count("\n", 0, found.start()) + 1
-            self._note(field, f"has {flaw} at character {found.start() + 1}", remedy, line)
+            self._note(field, f"has {problem} at character {found.start() + 1}", remedy, line)
         return text
 
     def _note(self, field: str, what: str, remedy: str, line: int = 1) -> None:
@@ -232,8 +234,8 @@ def forbidden(text: str) -> tuple[str, str] | None:
     found = _forbidden(text)
     if found is None:
         return None
-    flaw, remedy = _flaw(found[0])
-    return f"has {flaw} at character {found.start() + 1}", remedy
+    problem, remedy = _problem(found[0])
+    return f"has {problem} at character {found.start() + 1}", remedy
 
 
 def _forbidden(text: str) -> re.Match[str] | None:
@@ -241,7 +243,7 @@ def _forbidden(text: str) -> re.Match[str] | None:
     return None if text.replace("\n", "").isprintable() else _FORBIDDEN.search(text)
 
 
-def _flaw(character: str) -> tuple[str, str]:
+def _problem(character: str) -> tuple[str, str]:
     """A forbidden character's name and remedy."""
     point = f"U+{ord(character):04X}"
     if character == "\0":

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check by name; `mended` says what its `mend` does with what it found.
+    """A check by name; `mended` says what its `fix` does with what it found.
 
     `always`: it also makes sense when the ledger cannot be read.
     """
 
     name: str
     look: Look
-    mend: Mend | None = None
+    fix: Mend | None = None
     mended: str = ""
     always: bool = False
 
@@ -53,8 +53,8 @@ CHECKS = (
     Check("plan", database.plan),
     Check("temporary", outputs.temporary, outputs.sweep, "deleted"),
     Check("leases", work.leases, work.release_orphans, "released"),
-    Check("workers", work.workers, work.adopt_workers, "taken over from"),
-    Check("leftovers", outputs.leftovers, outputs.remove_leftovers, "deleted"),
+    Check("workers", work.workers, work.recover_workers, "taken over from"),
+    Check("stale_outputs", outputs.stale_outputs, outputs.remove_stale_outputs, "deleted"),
     Check("files", outputs.files, outputs.rebuild, AGAIN),
     Check("vectors", vectors.shards, outputs.rebuild, AGAIN),
     Check("space", vectors.space, outputs.rebuild, AGAIN),
@@ -102,8 +102,8 @@ def _look(check: Check, case: Case) -> list[Finding]:
     return found
 
 
-def mend(project: Project, store: Store, looked: Iterable[Looked]) -> None:
-    """Let every check that found something wrong mend it, if it can."""
+def fix(project: Project, store: Store, looked: Iterable[Looked]) -> None:
+    """Let every check that found something wrong fix it, if it can."""
     for item in looked:
-        if item.bad and item.check.mend:
-            item.check.mend(project, store, item.bad)
+        if item.bad and item.check.fix:
+            item.check.fix(project, store, item.bad)

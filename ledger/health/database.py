@@ -73,7 +73,7 @@ def counters(case: Case) -> Iterator[Finding]:
             case.name,
         )
     if not case.ledger.rows("miscounted"):
-        jobs = sum(count.total + count.held for count in case.ledger.counts())
+        jobs = sum(count.total + count.deselected for count in case.ledger.counts())
         yield ok(f"{jobs:,} jobs, as the counters say")
 
 

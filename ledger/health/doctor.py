@@ -1,4 +1,4 @@
-"""`ledger doctor`: look at everything that can be wrong with a project, and mend what is safe to."""
+"""`ledger doctor`: look at everything that can be wrong with a project, and fix what is safe to."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from ledger.coordinator.recovery import coordinator_lives, sole_coordinator
 from ledger.errors import Exit, LedgerError
-from ledger.health import Check, Looked, examine, mend
+from ledger.health import Check, Looked, examine, fix
 from ledger.health.finding import Finding, Severity
 from ledger.store.claims import Store
 from ledger.text import counted
@@ -35,7 +35,7 @@ def check_health(project: Project, *, fix: bool, as_json: bool) -> Exit:
     """Print what all checks found; returns the exit code. Only with `fix` anything is written.
 
     Raises:
-        HeldError: with `fix`, while another process plans or builds.
+        LockedError: with `fix`, while another process plans or builds.
         LedgerError: there is no ledger.
     """
     fixed: list[Fixed] = []
@@ -53,20 +53,20 @@ def check_health(project: Project, *, fix: bool, as_json: bool) -> Exit:
 
 
 def _treat(project: Project) -> tuple[list[Looked], list[Fixed]]:
-    """Look, mend, look again; what is not there any more was fixed."""
+    """Look, fix, look again; what is not there any more was fixed."""
     with suppress(LedgerError):  # rolls back what a writer that was cut off left half written
         Store(project.ledger_path).close()
     before = examine(project, building=False)
-    if not any(item.bad and item.check.mend for item in before):
+    if not any(item.bad and item.check.fix for item in before):
         return before, []
     with Store(project.ledger_path) as store:
-        mend(project, store, before)
+        fix(project, store, before)
     after = examine(project, building=False)
     left = {(item.check.name, finding) for item in after for finding in item.bad}
     return after, [
         (item.check, finding)
         for item in before
-        if item.check.mend
+        if item.check.fix
         for finding in item.bad
         if (item.check.name, finding) not in left
     ]

@@ -188,9 +188,9 @@ def sweep(project: Project, store: Store, findings: Sequence[Finding]) -> None:
     cleanup.remove_temporary_files(project, living(project, store))
 
 
-def leftovers(case: Case) -> Iterator[Finding]:
+def stale_outputs(case: Case) -> Iterator[Finding]:
     """No file of a job that is gone from the plan waits to be deleted."""
-    paths = [row["path"] for row in case.ledger.rows("leftovers")]
+    paths = [row["path"] for row in case.ledger.rows("stale_outputs")]
     for path in paths:
         yield warning(
             f"{path} belongs to no job any more and is not deleted yet",
@@ -201,7 +201,7 @@ def leftovers(case: Case) -> Iterator[Finding]:
         yield ok("no file of an older plan is left")
 
 
-def remove_leftovers(project: Project, store: Store, findings: Sequence[Finding]) -> None:
+def remove_stale_outputs(project: Project, store: Store, findings: Sequence[Finding]) -> None:
     """Delete them."""
     del findings
-    cleanup.remove_leftovers(project, store)
+    cleanup.remove_stale_outputs(project, store)

@@ -27,7 +27,7 @@ def verify(project: Project, *, as_json: bool) -> Exit:
     why. Nothing is written when all is well. Returns FAILED if a file was damaged.
 
     Raises:
-        HeldError: another process plans or builds.
+        LockedError: another process plans or builds.
         LedgerError: there is no ledger, or it cannot be read.
     """
     try:

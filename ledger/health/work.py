@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.coordinator.recovery import adopt
+from ledger.coordinator.recovery import recover
 from ledger.errors import Reason
 from ledger.health.finding import note, ok, warning
 from ledger.process import clock, worker_state
@@ -71,10 +71,10 @@ def workers(case: Case) -> Iterator[Finding]:
         yield ok("no worker is left over")
 
 
-def adopt_workers(project: Project, store: Store, findings: Sequence[Finding]) -> None:
+def recover_workers(project: Project, store: Store, findings: Sequence[Finding]) -> None:
     """Take over from the dead, as the next `ledger spawn` would."""
     del findings
-    adopt(project, store)
+    recover(project, store)
 
 
 def runs(case: Case) -> Iterator[Finding]:

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ledger.coordinator import cleanup
-from ledger.coordinator.recovery import adopt, sole_coordinator
+from ledger.coordinator.recovery import recover, sole_coordinator
 from ledger.planning.plan import NothingKnown, is_planned, make_plan, snapshot, source_stamps
 from ledger.project import new
 from ledger.project.load import SETTINGS_FILE, Project, find_root, load_project, parse_project
 from ledger.store.claims import Store
-from ledger.store.connection import migrate
+from ledger.store.migrations import migrate
 from ledger.store.plan import Changes, PlannedBefore, preview, read_facts, read_notes, replan
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def plan_project(
         migrate(project.ledger_path)
         (project.state / "templates").mkdir(exist_ok=True)
         with Store(project.ledger_path) as store:
-            adopt(project, store)
+            recover(project, store)
             facts = read_facts(store)
             sources = source_stamps(project)
             if is_planned(project, facts, sources):
@@ -92,7 +92,7 @@ def plan_project(
             # every output folder there ever was: what is left in an older one is ours to delete
             plan.facts["homes"] = sorted({*facts.get("homes", ()), project.settings.site.output})
             changes = replan(store, **snapshot(plan))
-            cleanup.remove_leftovers(project, store)
+            cleanup.remove_stale_outputs(project, store)
     return _report(plan, changes, tuple(files), dry_run=False)
 
 
@@ -126,7 +126,7 @@ def _with_corpus(project: Project, path: str) -> Project:
 def _unchanged(
     project: Project, facts: dict[str, Any], counts: list[KindCount], notes: list[Problem]
 ) -> PlanReport:
-    jobs = sum(count.total + count.held for count in counts)
+    jobs = sum(count.total + count.deselected for count in counts)
     return PlanReport(
         root=str(project.root),
         created=(),

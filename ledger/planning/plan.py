@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from ledger.corpus.ordered import Placed
+    from ledger.corpus.ordered import OrderedDocument
     from ledger.corpus.words import Word
     from ledger.project.load import Project
     from ledger.project.templates import Templates
@@ -70,7 +70,7 @@ class Plan:
 
     embeds = True
 
-    def __init__(self, project: Project, documents: list[Placed], known: Known) -> None:
+    def __init__(self, project: Project, documents: list[OrderedDocument], known: Known) -> None:
         self.project = project
         self.settings = project.settings
         self.documents = documents

@@ -29,7 +29,7 @@ class Site(Protocol):
         """The templates that a run uses: they are compiled before it begins."""
         ...
 
-    def obstacles(self, project: Project) -> list[Problem]:
+    def preflight(self, project: Project) -> list[Problem]:
         """What of its own would keep a run from its end."""
         ...
 

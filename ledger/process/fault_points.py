@@ -16,7 +16,7 @@ class Point(StrEnum):
 
     CLAIM_WRITTEN = "claim written, not committed"
     CLAIMED = "claim committed"
-    JOB_IN_HAND = "job in hand, not run"
+    JOB_IN_FLIGHT = "job in hand, not run"
     TEMP_OPENED = "temp file opened, empty"
     TEMP_WRITTEN = "temp file written, not renamed"
     RENAMED = "renamed, not settled"
@@ -28,7 +28,7 @@ class Point(StrEnum):
     REAP_WRITTEN = "leases taken back, not committed"
     REAPED = "leases taken back"
     PLAN_WRITTEN = "plan written, not committed"
-    PLANNED = "plan committed, leftovers there"
+    PLANNED = "plan committed, stale_outputs there"
 
 
 def _nothing(_: Point) -> None:

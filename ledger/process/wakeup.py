@@ -1,4 +1,4 @@
-"""A bell that wakes the main thread, for signal handlers and other threads to ring."""
+"""A bell that wakes the main thread, for signal handlers and other threads to notify."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ import select
 from contextlib import suppress
 
 
-class Bell:
-    """A pipe to oneself.
+class Wakeup:
+    """A self-pipe.
 
     Not a threading.Event: its lock is not reentrant, so a handler that interrupts the main
     thread within `wait` and calls `set` waits for ever for the thread that it interrupted.
     """
 
     def __init__(self) -> None:
-        self._ear, self._button = os.pipe()
-        os.set_blocking(self._ear, False)
-        os.set_blocking(self._button, False)
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        os.set_blocking(self._write_end, False)
 
-    def ring(self) -> None:
-        """Wake whoever waits, or waits next."""
-        with suppress(BlockingIOError):  # full: it is ringing already
-            os.write(self._button, b"!")
+    def notify(self) -> None:
+        """Wake the thread that waits, or the next one to wait."""
+        with suppress(BlockingIOError):  # full: a wakeup is pending already
+            os.write(self._write_end, b"!")
 
     def wait(self, seconds: float) -> bool:
-        """Sleep that long, or until the bell rings; returns whether it rang."""
-        rang, _, _ = select.select([self._ear], [], [], seconds)
+        """Sleep that many seconds, or until `notify`; return whether it was called."""
+        notified, _, _ = select.select([self._read_end], [], [], seconds)
         with suppress(BlockingIOError):
-            os.read(self._ear, 4096)
-        return bool(rang)
+            os.read(self._read_end, 4096)
+        return bool(notified)
 
     def close(self) -> None:
-        """Give the pipe back."""
-        os.close(self._ear)
-        os.close(self._button)
+        """Close the pipe."""
+        os.close(self._read_end)
+        os.close(self._write_end)

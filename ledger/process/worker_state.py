@@ -27,7 +27,7 @@ _SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class InHand:
+class InFlight:
     """What a slot says: the job (0 for none), since when on the clock of leases, its name."""
 
     job: int
@@ -36,7 +36,7 @@ class InHand:
     name: str
 
 
-class Slot:
+class WorkerState:
     """The writing side; held by the worker for its whole life."""
 
     def __init__(self, folder: Path, worker: int) -> None:
@@ -58,7 +58,7 @@ class Slot:
         _LAYOUT.pack_into(self._map, 0, 0, clock.now(), self._finished, 0, b"")
 
 
-def in_hand(folder: Path, worker: int) -> InHand | None:
+def in_flight(folder: Path, worker: int) -> InFlight | None:
     """What a worker's slot says; None when it has none."""
     try:
         data = _path(folder, worker).read_bytes()
@@ -67,7 +67,7 @@ def in_hand(folder: Path, worker: int) -> InHand | None:
     if len(data) < _LAYOUT.size:
         return None
     job, since, finished, length, name = _LAYOUT.unpack_from(data)
-    return InHand(job, since, finished, name[:length].decode("utf-8", "replace"))
+    return InFlight(job, since, finished, name[:length].decode("utf-8", "replace"))
 
 
 def is_alive(folder: Path, worker: int) -> bool:

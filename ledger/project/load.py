@@ -290,19 +290,19 @@ def _section(cls: type, table: dict[str, Any], prefix: str, problems: list[Probl
                 problems.append(_wrong(name, value, f"a table, [{name}]"))
         elif not _fits(value, hints[key]):
             problems.append(_wrong(name, value, _describe(hints[key])))
-        elif flaw := _flaw(value):
-            problems.append(Problem(f"{SETTINGS_FILE} {name}", *flaw))
+        elif problem := _problem(value):
+            problems.append(Problem(f"{SETTINGS_FILE} {name}", *problem))
         else:
             values[key] = tuple(value) if isinstance(value, list) else value
     return cls(**values)
 
 
-def _flaw(value: Any) -> tuple[str, str] | None:
+def _problem(value: Any) -> tuple[str, str] | None:
     """What no setting may be, and the remedy: a number or a text that nothing can hold."""
     if isinstance(value, dict):
-        return _flaw([*value, *value.values()])
+        return _problem([*value, *value.values()])
     if isinstance(value, list):
-        return next(filter(None, map(_flaw, value)), None)
+        return next(filter(None, map(_problem, value)), None)
     if isinstance(value, float) and not math.isfinite(value):
         return f"is {value}", "make it a number"
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -402,9 +402,9 @@ def _check_values(settings: Settings, root: Path) -> list[Problem]:
 
 def _check_blog(settings: Settings) -> list[Problem]:
     """The rules of `[blog]`."""
-    from ledger.sites.blog.checks import flaws
+    from ledger.sites.blog.checks import problems
 
-    return [_wrong(name, value, wanted) for name, value, wanted in flaws(settings)]
+    return [_wrong(name, value, wanted) for name, value, wanted in problems(settings)]
 
 
 def _check_llm(settings: Settings) -> list[Problem]:

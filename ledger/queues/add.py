@@ -22,12 +22,12 @@ from ledger.queues.make_recipe import make_recipe
 from ledger.queues.recipes import Command, Prompt, Request
 from ledger.store import queues
 from ledger.store.claims import Store
-from ledger.store.queues import BulkJob, Queue
+from ledger.store.queues import Queue, QueueJob
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
-    from ledger.queues.inputs import Record
-    from ledger.queues.options import AddOrders
+    from ledger.queues.inputs import Item
+    from ledger.queues.options import AddOptions
     from ledger.store.queues import Added
 
 
@@ -69,7 +69,7 @@ class AddReport:
         return "\n".join(lines)
 
 
-def add(folder: Path, orders: AddOrders, *, here: Path) -> AddReport:
+def add(folder: Path, options: AddOptions, *, here: Path) -> AddReport:
     """Add jobs to a queue of the project at or above `folder`; makes it a project if it is none.
 
     `here` is the folder in which the command stands: paths are relative to it.
@@ -77,15 +77,19 @@ def add(folder: Path, orders: AddOrders, *, here: Path) -> AddReport:
     Raises:
         LedgerError: with what is wrong, all of it.
     """
-    require_names(orders.name, "a name for a queue")
-    project = ready_project(folder, dry_run=orders.dry_run)
-    command, groups = split_arguments(orders.words)
+    require_names(options.name, "a name for a queue")
+    project = ready_project(folder, dry_run=options.dry_run)
+    command, groups = split_arguments(options.words)
     records = read_records(
-        groups, files=orders.arg_file, table=orders.input, matrix=orders.matrix, null=orders.null
+        groups,
+        files=options.arg_file,
+        table=options.input,
+        matrix=options.matrix,
+        null=options.null,
     )
-    recipe = make_recipe(project, orders, command, records, here)
-    axes = [str(n) for n in range(1, len(groups) + len(orders.arg_file) + 2)]
-    axes += [text.partition("=")[0] for text in orders.matrix]
+    recipe = make_recipe(project, options, command, records, here)
+    axes = [str(n) for n in range(1, len(groups) + len(options.arg_file) + 2)]
+    axes += [text.partition("=")[0] for text in options.matrix]
     present = [axis for axis in axes if records and axis in records[0]]
     with click.progressbar(
         records,
@@ -94,25 +98,25 @@ def add(folder: Path, orders: AddOrders, *, here: Path) -> AddReport:
         hidden=not _is_long(records),
         update_min_steps=500,
     ) as shown:
-        jobs, duplicates = make_jobs(project, orders, recipe, shown, present)
+        jobs, duplicates = make_jobs(project, options, recipe, shown, present)
     queue = Queue(
-        orders.name, orders.kind, module_of(orders.kind), recipe.as_dict(),
-        limits=_limits(project, orders, recipe), priority=orders.priority,
+        options.name, options.kind, module_of(options.kind), recipe.as_dict(),
+        limits=_limits(project, options, recipe), priority=options.priority,
         max_attempts=_attempts(project, recipe),
     )  # fmt: skip
-    if orders.dry_run:
+    if options.dry_run:
         examples = tuple(_example(recipe, job) for job in jobs[:3])
         changes = queues.Added(added=len(jobs))
-        return AddReport(orders.name, len(jobs), duplicates, changes, True, examples)
+        return AddReport(options.name, len(jobs), duplicates, changes, True, examples)
     with Store(project.ledger_path) as store:
         if after := json.loads(queue.limits.get("after", "[]")):
             queues.refuse_circles(store, queue.name, after)
-        jobs = _settle_existing(project, store, orders, jobs)
-        changes = queues.add_jobs(store, queue, jobs, replace=orders.replace)
-    return AddReport(orders.name, len(jobs), duplicates, changes, False)
+        jobs = _settle_existing(project, store, options, jobs)
+        changes = queues.add_jobs(store, queue, jobs, replace=options.replace)
+    return AddReport(options.name, len(jobs), duplicates, changes, False)
 
 
-def _is_long(records: list[Record]) -> bool:
+def _is_long(records: list[Item]) -> bool:
     """Whether somebody waits for more than a second, and sees it."""
     return len(records) > LONG_LIST and sys.stderr.isatty()
 
@@ -155,8 +159,8 @@ def _is_ready(project: Project) -> bool:
 
 
 def _settle_existing(
-    project: Project, store: Store, orders: AddOrders, jobs: list[BulkJob]
-) -> list[BulkJob]:
+    project: Project, store: Store, options: AddOptions, jobs: list[QueueJob]
+) -> list[QueueJob]:
     """What to do about outputs that are there and that the ledger did not make."""
     from dataclasses import replace
 
@@ -167,9 +171,9 @@ def _settle_existing(
         for job in jobs
         if job.output and job.output not in ours and (project.root / job.output).exists()
     }
-    if not foreign or orders.existing == "replace":
+    if not foreign or options.existing == "replace":
         return jobs
-    if orders.existing == "refuse":
+    if options.existing == "refuse":
         problems = [
             Problem(
                 path.relative_to(project.root).as_posix(),
@@ -194,16 +198,16 @@ def _attempts(project: Project, recipe: Any) -> int:
     return max(usual, 1 + int(recipe.retries))
 
 
-def _limits(project: Project, orders: AddOrders, recipe: Any) -> dict[str, Any]:
-    limits = dict(orders.limits)
-    if orders.cost is not None:
-        limits["price_call"] = parse_money(orders.cost)
+def _limits(project: Project, options: AddOptions, recipe: Any) -> dict[str, Any]:
+    limits = dict(options.limits)
+    if options.cost is not None:
+        limits["price_call"] = parse_money(options.cost)
     if isinstance(recipe, Prompt):
         limits |= prices_of(project, recipe.model)
     return limits
 
 
-def _example(recipe: Any, job: BulkJob) -> str:
+def _example(recipe: Any, job: QueueJob) -> str:
     """What a job would do, in one line."""
     from ledger.queues.placeholders import fill
 

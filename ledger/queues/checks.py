@@ -67,9 +67,9 @@ def refresh_prices(project: Project, store: Store) -> None:
                 queues.set_limits(store, queue["phase"], prices)
 
 
-def obstacles(project: Project, store: Store, phases: Iterable[int] | None = None) -> list[Problem]:
+def preflight(project: Project, store: Store, phases: Iterable[int] | None = None) -> list[Problem]:
     """What keeps the jobs that wait in these queues (None: in all) from being done."""
-    waiting = {count.phase for count in store.counts() if count.pending or count.held}
+    waiting = {count.phase for count in store.counts() if count.pending or count.deselected}
     wanted = waiting if phases is None else waiting & set(phases)
     return [
         problem
@@ -104,7 +104,7 @@ def _of_money(queue: Row) -> list[Problem]:
 
 def _of_recipe(project: Project, queue: Row) -> list[Problem]:
     recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
-    problems = list(recipe.obstacles(project.root))
+    problems = list(recipe.preflight(project.root))
     if getattr(recipe, "key_env", "") or getattr(recipe, "key_file", ""):
         try:
             read_key(recipe.key_env, recipe.key_file)  # type: ignore[union-attr]  # it has both

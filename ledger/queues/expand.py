@@ -12,44 +12,44 @@ from ledger.queues.recipes import (
     job_fingerprint,
     key_of,
     output_of,
-    recipe_mark,
+    recipe_fingerprint,
     unknown_in_output,
 )
-from ledger.store.queues import BulkJob
+from ledger.store.queues import QueueJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ledger.project.load import Project
-    from ledger.queues.inputs import Record
-    from ledger.queues.options import AddOrders
+    from ledger.queues.inputs import Item
+    from ledger.queues.options import AddOptions
 
 SHOWN_PROBLEMS = 20
 
 
 def make_jobs(
     project: Project,
-    orders: AddOrders,
+    options: AddOptions,
     recipe: Any,
-    records: Iterable[Record],
+    records: Iterable[Item],
     axes: Sequence[str] = (),
-) -> tuple[list[BulkJob], int]:
+) -> tuple[list[QueueJob], int]:
     """A job for each record, and how many were listed more than once.
 
     Raises:
         BadInputError: with every problem of every record.
     """
-    jobs: dict[str, BulkJob] = {}
+    jobs: dict[str, QueueJob] = {}
     outputs: dict[str, str] = {}
     problems: dict[str, Problem] = {}
-    duplicates, mark = 0, recipe_mark(orders.kind, recipe)
+    duplicates, mark = 0, recipe_fingerprint(options.kind, recipe)
     folder = os.path.normpath(project.root / getattr(recipe, "cwd", "."))
     for number, record in enumerate(records, start=1):
         unknown = sorted({*recipe.unknown(record), *unknown_in_output(recipe, record)})
         if unknown:
             problems.setdefault(str(unknown), _unknown(number, unknown, record))
             continue
-        job = _job(mark, folder, recipe, record, key_of(record, orders.key, axes))
+        job = _job(mark, folder, recipe, record, key_of(record, options.key, axes))
         known = jobs.setdefault(job.key, job)
         if known is not job:
             if known.record == record:
@@ -58,18 +58,18 @@ def make_jobs(
                 problems[f"key {job.key}"] = _shared_key(number, job.key)
             continue
         if job.output:
-            for problem in _flaws_of_output(project, recipe, job, outputs):
+            for problem in _problems_of_output(project, recipe, job, outputs):
                 problems.setdefault(f"{problem.where} {problem.what}", problem)
     if not jobs and not problems:
-        problems["none"] = Problem(orders.name, "there is nothing to do", "list values after :::")
+        problems["none"] = Problem(options.name, "there is nothing to do", "list values after :::")
     if problems:
         raise BadInputError(some_of(list(problems.values())))
     return list(jobs.values()), duplicates
 
 
-def _job(mark: str, folder: str, recipe: Any, record: Record, key: str) -> BulkJob:
+def _job(mark: str, folder: str, recipe: Any, record: Item, key: str) -> QueueJob:
     tokens_in, tokens_out = recipe.tokens(record)
-    return BulkJob(
+    return QueueJob(
         key=key,
         fingerprint=job_fingerprint(mark, record, folder),
         record=record,
@@ -79,7 +79,7 @@ def _job(mark: str, folder: str, recipe: Any, record: Record, key: str) -> BulkJ
     )
 
 
-def _unknown(number: int, unknown: list[str], record: Record) -> Problem:
+def _unknown(number: int, unknown: list[str], record: Item) -> Problem:
     names = ", ".join(shown(name) if name.isidentifier() or not name else name for name in unknown)
     there = ", ".join(shown(name) for name in record) or "none"
     return Problem(
@@ -97,29 +97,29 @@ def _shared_key(number: int, key: str) -> Problem:
     )
 
 
-def _flaws_of_output(
-    project: Project, recipe: Any, job: BulkJob, outputs: dict[str, str]
+def _problems_of_output(
+    project: Project, recipe: Any, job: QueueJob, outputs: dict[str, str]
 ) -> list[Problem]:
     """Why a job cannot have that output: it is outside, another's, or what the job reads."""
-    path, flaws = job.output, []
+    path, problems = job.output, []
     parts = path.split("/")
     if parts[0] in ("", ".."):
-        flaws.append(("is outside the project", f"keep it below {project.root}"))
+        problems.append(("is outside the project", f"keep it below {project.root}"))
     if parts[0].casefold() in (STATE_FOLDER, ".git"):
-        flaws.append((f"lies in {parts[0]}/, which holds other things", "choose another folder"))
+        problems.append((f"lies in {parts[0]}/, which holds other things", "choose another folder"))
     if path.casefold() == SETTINGS_FILE or path in ("", "."):
-        flaws.append(("cannot be an output", "choose another name"))
+        problems.append(("cannot be an output", "choose another name"))
     if any(not part.isprintable() or len(os.fsencode(part)) > 255 for part in parts):
-        flaws.append(("is no name for a file everywhere", "choose another name"))
+        problems.append(("is no name for a file everywhere", "choose another name"))
     folder = getattr(recipe, "cwd", ".")
     inputs = [value for value in job.record.values() if isinstance(value, str)]
     if any(os.path.normpath(f"{folder}/{value}") == path for value in inputs):
-        flaws.append(("is also what the job reads", "give the output another name"))
+        problems.append(("is also what the job reads", "give the output another name"))
     owner = outputs.setdefault(path.casefold(), job.key)
     if owner != job.key:
         what = f"would be written by both {owner!r} and {job.key!r}"
-        flaws.append((what, "let --out tell them apart, as in '{stem}.{lang}.mp4'"))
-    return [Problem(path, what, remedy) for what, remedy in flaws]
+        problems.append((what, "let --out tell them apart, as in '{stem}.{lang}.mp4'"))
+    return [Problem(path, what, remedy) for what, remedy in problems]
 
 
 def some_of(problems: list[Problem]) -> list[Problem]:

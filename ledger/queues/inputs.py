@@ -15,7 +15,7 @@ from ledger.errors import BadInputError, LedgerError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-Record = dict[str, Any]
+Item = dict[str, Any]
 ARGUMENTS = (":::", "::::")
 """What follows the first are values, what follows the second are files of values, a line each."""
 
@@ -41,7 +41,7 @@ def read_records(
     table: str | None = None,
     matrix: Sequence[str] = (),
     null: bool = False,
-) -> list[Record]:
+) -> list[Item]:
     """Every combination of what is named: `:::` groups, files of values, a table, a matrix.
 
     Args:
@@ -55,7 +55,7 @@ def read_records(
         BadInputError: with every problem.
     """
     problems: list[Problem] = []
-    axes: list[list[Record]] = [_table(table, problems)] if table is not None else []
+    axes: list[list[Item]] = [_table(table, problems)] if table is not None else []
     if null and not files and not any(sign == "::::" for sign, _ in groups):
         files = ["-"]
     lists = [_of_group(sign, words, problems, null=null) for sign, words in groups]
@@ -67,8 +67,8 @@ def read_records(
     return [_joined(records) for records in itertools.product(*axes)] if axes else [{}]
 
 
-def _joined(records: Iterable[Record]) -> Record:
-    whole: Record = {}
+def _joined(records: Iterable[Item]) -> Item:
+    whole: Item = {}
     for record in records:
         whole |= record
     return whole
@@ -91,7 +91,7 @@ def _lines(name: str, problems: list[Problem], *, null: bool = False) -> list[st
     return [os.fsdecode(part) for part in parts if part]
 
 
-def _axis(text: str, problems: list[Problem]) -> list[Record]:
+def _axis(text: str, problems: list[Problem]) -> list[Item]:
     """One dimension of a matrix."""
     name, sign, values = text.partition("=")
     if not (sign and name and values):
@@ -102,7 +102,7 @@ def _axis(text: str, problems: list[Problem]) -> list[Record]:
     return [{name: value.strip()} for value in found if value.strip()]
 
 
-def _table(name: str, problems: list[Problem]) -> list[Record]:
+def _table(name: str, problems: list[Problem]) -> list[Item]:
     suffix = ".jsonl" if name == "-" else Path(name).suffix.lower()
     readers = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv, ".tsv": _csv}
     if suffix not in readers:
@@ -121,7 +121,7 @@ def _table(name: str, problems: list[Problem]) -> list[Record]:
     return list(readers[suffix](name, text, problems))
 
 
-def _json_lines(name: str, text: str, problems: list[Problem]) -> Iterator[Record]:
+def _json_lines(name: str, text: str, problems: list[Problem]) -> Iterator[Item]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -136,7 +136,7 @@ def _json_lines(name: str, text: str, problems: list[Problem]) -> Iterator[Recor
             problems.append(Problem(f"{name}:{number}", "is not an object", "write {…} a line"))
 
 
-def _csv(name: str, text: str, problems: list[Problem]) -> Iterator[Record]:
+def _csv(name: str, text: str, problems: list[Problem]) -> Iterator[Item]:
     delimiter = "\t" if name.lower().endswith(".tsv") else ","
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
     try:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger.project.load import Project
-    from ledger.queues.inputs import Record
-    from ledger.queues.options import AddOrders
+    from ledger.queues.inputs import Item
+    from ledger.queues.options import AddOptions
 
 REQUEST_RETRIES = 7
 
 
 def make_recipe(
-    project: Project, orders: AddOrders, command: list[str], records: list[Record], here: Path
+    project: Project, options: AddOptions, command: list[str], records: list[Item], here: Path
 ) -> Command | Prompt | Request:
     """What all the jobs share.
 
@@ -33,98 +33,98 @@ def make_recipe(
     makers: dict[str, Callable[..., Command | Prompt | Request]] = {
         "command": _command, "llm": _prompt, "http": _request,
     }  # fmt: skip
-    if orders.kind not in makers:
-        load_kind(orders.kind)
+    if options.kind not in makers:
+        load_kind(options.kind)
         raise LedgerError(
-            f"jobs of kind {orders.kind!r} are not added by hand",
+            f"jobs of kind {options.kind!r} are not added by hand",
             remedy=f"use one of: {', '.join(makers)}",
         )
-    return makers[orders.kind](project, orders, command, records, here)
+    return makers[options.kind](project, options, command, records, here)
 
 
 def _command(
-    project: Project, orders: AddOrders, command: list[str], records: list[Record], here: Path
+    project: Project, options: AddOptions, command: list[str], records: list[Item], here: Path
 ) -> Command:
     if not command:
         raise LedgerError(
             "there is no command",
             remedy="say it after --, as in: ledger add --name x -- wc {} ::: *",
         )
-    argv = [" ".join(command)] if orders.shell else list(command)
+    argv = [" ".join(command)] if options.shell else list(command)
     used = {name for word in argv for name in names_in(word)}
     single = records and set(records[0]) == {"1"}
     if single and not any(_is_used(name, records[0]) for name in used):
-        argv = [f"{argv[0]} {{}}"] if orders.shell else [*argv, "{}"]
+        argv = [f"{argv[0]} {{}}"] if options.shell else [*argv, "{}"]
     try:
-        codes = [int(code) for code in orders.ok_codes.split(",")]
+        codes = [int(code) for code in options.ok_codes.split(",")]
     except ValueError:
         raise LedgerError(
-            f"--ok-codes {orders.ok_codes!r} are no numbers", remedy="write them as 0,1"
+            f"--ok-codes {options.ok_codes!r} are no numbers", remedy="write them as 0,1"
         ) from None
     return Command(
         argv=argv,
-        shell=orders.shell,
+        shell=options.shell,
         cwd=_inside(project, here),
-        out=_placed(project, orders.out, here),
-        capture=bool(orders.out) and "out" not in used,
+        out=_placed(project, options.out, here),
+        capture=bool(options.out) and "out" not in used,
         ok_codes=codes,
-        retries=orders.retries or 0,
-        timeout=orders.timeout,
+        retries=options.retries or 0,
+        timeout=options.timeout,
     )
 
 
-def _is_used(name: str, record: Record) -> bool:
+def _is_used(name: str, record: Item) -> bool:
     return value_of(name, record) is not None
 
 
 def _prompt(
-    project: Project, orders: AddOrders, command: list[str], records: list[Record], here: Path
+    project: Project, options: AddOptions, command: list[str], records: list[Item], here: Path
 ) -> Prompt:
     del command, records
     llm = project.settings.llm
     problems = []
-    if not orders.prompt:
+    if not options.prompt:
         problems.append(
             Problem("--prompt", "is missing", "name a Jinja template: --prompt facts.j2")
         )
-    model, url = orders.model or llm.model, orders.url or llm.url
+    model, url = options.model or llm.model, options.url or llm.url
     if not model:
         problems.append(Problem("--model", "is missing", "say it, or set [llm] model"))
     if not url.startswith(("http://", "https://")):
         problems.append(Problem("[llm] url", f"is {url!r}", "make it https://…/v1"))
-    texts = [_read(here, name, problems) for name in (orders.prompt, orders.system)]
-    schema = _read(here, orders.schema, problems)
-    parsed = _parse_schema(orders.schema or "", schema, problems) if schema else None
+    texts = [_read(here, name, problems) for name in (options.prompt, options.system)]
+    schema = _read(here, options.schema, problems)
+    parsed = _parse_schema(options.schema or "", schema, problems) if schema else None
     if problems:
         raise BadInputError(problems)
     return Prompt(
         url=url.rstrip("/"), model=model, prompt=texts[0], system=texts[1], schema=parsed,
-        endpoint="embeddings" if orders.embed else "chat/completions",
-        max_tokens=orders.max_tokens or llm.max_tokens, temperature=orders.temperature,
-        out=_placed(project, orders.out, here),
-        key_env=llm.api_key_env if orders.key_env is None else orders.key_env,
-        key_file=_key_file(orders.key_file, here) or llm.api_key_file,
-        retries=REQUEST_RETRIES if orders.retries is None else orders.retries,
-        timeout=orders.timeout or llm.timeout,
+        endpoint="embeddings" if options.embed else "chat/completions",
+        max_tokens=options.max_tokens or llm.max_tokens, temperature=options.temperature,
+        out=_placed(project, options.out, here),
+        key_env=llm.api_key_env if options.key_env is None else options.key_env,
+        key_file=_key_file(options.key_file, here) or llm.api_key_file,
+        retries=REQUEST_RETRIES if options.retries is None else options.retries,
+        timeout=options.timeout or llm.timeout,
     )  # fmt: skip
 
 
 def _request(
-    project: Project, orders: AddOrders, command: list[str], records: list[Record], here: Path
+    project: Project, options: AddOptions, command: list[str], records: list[Item], here: Path
 ) -> Request:
     del records
-    url = orders.url or (command[0] if command else "")
+    url = options.url or (command[0] if command else "")
     if not url.startswith(("http://", "https://", "{")):
         raise LedgerError(
             "there is no URL", remedy="say it: --url 'https://example.org/pages/{id}'"
         )
-    headers = dict(_header(text) for text in orders.header)
+    headers = dict(_header(text) for text in options.header)
     return Request(
-        url=url, method=(orders.method or ("POST" if orders.body else "GET")).upper(),
-        headers=headers, body=orders.body, out=_placed(project, orders.out, here),
-        key_env=orders.key_env or "", key_file=_key_file(orders.key_file, here),
-        retries=REQUEST_RETRIES if orders.retries is None else orders.retries,
-        timeout=orders.timeout or 60.0,
+        url=url, method=(options.method or ("POST" if options.body else "GET")).upper(),
+        headers=headers, body=options.body, out=_placed(project, options.out, here),
+        key_env=options.key_env or "", key_file=_key_file(options.key_file, here),
+        retries=REQUEST_RETRIES if options.retries is None else options.retries,
+        timeout=options.timeout or 60.0,
     )  # fmt: skip
 
 
@@ -160,15 +160,15 @@ def _read(here: Path, name: str | None, problems: list[Problem]) -> str:
 
 
 def _parse_schema(name: str, text: str, problems: list[Problem]) -> dict[str, Any] | None:
-    from ledger.queues.schemas import flaw_of_schema
+    from ledger.queues.schemas import schema_problem
 
     try:
         schema = json.loads(text)
     except ValueError as error:
         problems.append(Problem(name, f"is not JSON: {error}", "mend it"))
         return None
-    if flaw := flaw_of_schema(schema):
-        problems.append(Problem(name, f"is no JSON schema: {flaw}", "mend it"))
+    if problem := schema_problem(schema):
+        problems.append(Problem(name, f"is no JSON schema: {problem}", "mend it"))
     return schema if isinstance(schema, dict) else None
 
 

@@ -10,7 +10,7 @@ from ledger.queues.amounts import parse_count, parse_money, parse_rate
 
 
 @dataclass(frozen=True, slots=True)
-class AddOrders:
+class AddOptions:
     """What `ledger add` was asked for; the names are those of its options."""
 
     name: str
@@ -75,5 +75,5 @@ def parse_limits(
     if after:
         limits["after"] = json.dumps(list(after))
     if policy is not None:
-        limits["policy"] = policy
+        limits["policy"] = "park" if policy == "hold" else policy
     return limits

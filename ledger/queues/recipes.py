@@ -21,7 +21,7 @@ from ledger.queues.placeholders import fill, unknown_in, value_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ledger.queues.inputs import Record
+    from ledger.queues.inputs import Item
 
 NOT_TOLD_APART = ("timeout", "grace", "retries", "ok_codes", "key_env", "key_file")
 LONGEST_KEY = 200
@@ -33,15 +33,15 @@ MESSAGE_TOKENS = 64
 class Recipe(Protocol):
     """What the parts of Ledger that are not of one kind know of a recipe."""
 
-    def unknown(self, record: Record) -> list[str]:
+    def unknown(self, record: Item) -> list[str]:
         """The placeholders for which a record has nothing."""
         ...
 
-    def obstacles(self, root: Path) -> list[Problem]:
+    def preflight(self, root: Path) -> list[Problem]:
         """What would keep every job from running."""
         ...
 
-    def tokens(self, record: Record) -> tuple[int, int]:
+    def tokens(self, record: Item) -> tuple[int, int]:
         """The most tokens that a try may take, in and out."""
         ...
 
@@ -59,12 +59,12 @@ class _Stored:
         """JSON-able."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]  # all are dataclasses
 
-    def obstacles(self, root: Path) -> list[Problem]:
+    def preflight(self, root: Path) -> list[Problem]:
         """None."""
         del root
         return []
 
-    def tokens(self, record: Record) -> tuple[int, int]:
+    def tokens(self, record: Item) -> tuple[int, int]:
         """None."""
         del record
         return 0, 0
@@ -87,12 +87,12 @@ class Command(_Stored):
     timeout: float | None = None
     grace: float = 5.0
 
-    def unknown(self, record: Record) -> list[str]:
+    def unknown(self, record: Item) -> list[str]:
         """See `Recipe`."""
         more = ("out", "key", "queue", "attempt") if self.out else ("key", "queue", "attempt")
         return sorted({name for word in self.argv for name in unknown_in(word, record, more)})
 
-    def obstacles(self, root: Path) -> list[Problem]:
+    def preflight(self, root: Path) -> list[Problem]:
         """The program is not there."""
         if self.shell or not self.argv or "{" in self.argv[0]:
             return []
@@ -117,7 +117,7 @@ class Request(_Stored):
     retries: int = 7
     timeout: float = 60.0
 
-    def unknown(self, record: Record) -> list[str]:
+    def unknown(self, record: Item) -> list[str]:
         """See `Recipe`."""
         texts = [self.url, self.body, *self.headers.values()]
         return sorted({name for text in texts for name in unknown_in(text, record, ("key",))})
@@ -141,7 +141,7 @@ class Prompt(_Stored):
     retries: int = 7
     timeout: float = 120.0
 
-    def unknown(self, record: Record) -> list[str]:
+    def unknown(self, record: Item) -> list[str]:
         """What the templates need and the record does not have."""
         try:
             self.messages(record)
@@ -149,7 +149,7 @@ class Prompt(_Stored):
             return [error.what]
         return []
 
-    def messages(self, record: Record) -> list[dict[str, str]]:
+    def messages(self, record: Item) -> list[dict[str, str]]:
         """The messages of a chat.
 
         Raises:
@@ -160,7 +160,7 @@ class Prompt(_Stored):
             {"role": role, "content": render(text, record)} for role, text in texts.items() if text
         ]
 
-    def body(self, record: Record) -> dict[str, Any]:
+    def body(self, record: Item) -> dict[str, Any]:
         """The request."""
         if self.endpoint == "embeddings":
             return {"model": self.model, "input": self.messages(record)[-1]["content"]}
@@ -173,7 +173,7 @@ class Prompt(_Stored):
             body["response_format"] = {"type": "json_schema", "json_schema": told}
         return body
 
-    def tokens(self, record: Record) -> tuple[int, int]:
+    def tokens(self, record: Item) -> tuple[int, int]:
         """No byte of the request is more than one token."""
         size = len(json.dumps(self.body(record), ensure_ascii=False).encode())
         return size + MESSAGE_TOKENS, 0 if self.endpoint == "embeddings" else self.max_tokens
@@ -189,7 +189,7 @@ class Function(_Stored):
     out: str = ""
     retries: int = 0
 
-    def unknown(self, record: Record) -> list[str]:
+    def unknown(self, record: Item) -> list[str]:
         """None."""
         del record
         return []
@@ -205,7 +205,7 @@ def recipe_of(kind: str, values: dict[str, Any]) -> Command | Request | Prompt |
     return RECIPES[kind].from_dict(values)
 
 
-def render(template: str, record: Record) -> str:
+def render(template: str, record: Item) -> str:
     """A Jinja template with the fields of a record; `item` is the record as a whole.
 
     Raises:
@@ -224,18 +224,18 @@ def render(template: str, record: Record) -> str:
         ) from None
 
 
-def recipe_mark(kind: str, recipe: Recipe) -> str:
+def recipe_fingerprint(kind: str, recipe: Recipe) -> str:
     """Of all that a recipe says about the results of its jobs."""
     values = asdict(recipe)  # type: ignore[call-overload]  # all are dataclasses
     return fingerprint(kind, {name: values[name] for name in values if name not in NOT_TOLD_APART})
 
 
-def job_fingerprint(mark: str, record: Record, folder: str) -> str:
+def job_fingerprint(mark: str, record: Item, folder: str) -> str:
     """Of all that a job's result depends on: its recipe, its record, and the files that names."""
     return fingerprint(mark, record, file_digests(record, folder))
 
 
-def file_digests(record: Record, folder: str) -> dict[str, str]:
+def file_digests(record: Item, folder: str) -> dict[str, str]:
     """The digest of each file that a field of a record names, by field."""
     digests = {}
     for name, value in record.items():
@@ -252,19 +252,19 @@ def file_digests(record: Record, folder: str) -> dict[str, str]:
     return digests
 
 
-def output_of(recipe: Any, record: Record, key: str) -> str:
+def output_of(recipe: Any, record: Item, key: str) -> str:
     """The path of a job's output as the recipe's template says it, "" if it has none."""
     if not recipe.out:
         return ""
     return fill(recipe.out, record, {"key": key})
 
 
-def unknown_in_output(recipe: Any, record: Record) -> list[str]:
+def unknown_in_output(recipe: Any, record: Item) -> list[str]:
     """The placeholders of `--out` that nothing stands for."""
     return unknown_in(recipe.out, record, ("key",)) if recipe.out else []
 
 
-def key_of(record: Record, template: str, axes: Iterable[str] = ()) -> str:
+def key_of(record: Item, template: str, axes: Iterable[str] = ()) -> str:
     """What a job is called in its queue: by `--key`, by an `id`, by its values, or by a digest.
 
     `axes` are the fields that come from arguments and matrices, beside those of a table.

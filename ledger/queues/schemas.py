@@ -9,7 +9,7 @@ from ledger.vectors.embedders.packages import library
 INSTALL = "pip install 'ledger[remote]'"
 
 
-def flaw_of_schema(schema: Any) -> str:
+def schema_problem(schema: Any) -> str:
     """Why that is no JSON schema, "" if it is one."""
     jsonschema = library("jsonschema", INSTALL)
     try:
@@ -19,7 +19,7 @@ def flaw_of_schema(schema: Any) -> str:
     return ""
 
 
-def flaw_of(value: Any, schema: dict[str, Any]) -> str:
+def problem_of(value: Any, schema: dict[str, Any]) -> str:
     """Where and why a value does not fit the schema, "" if it does."""
     jsonschema = library("jsonschema", INSTALL)
     validator = jsonschema.validators.validator_for(schema)(schema)

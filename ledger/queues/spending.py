@@ -47,7 +47,7 @@ def budget_report(store: Store, queue: Row) -> str:
 
 def queue_status(store: Store, queue: Row) -> dict[str, Any]:
     """What there is to know of a queue beside its counts; JSON-able, money in the currency."""
-    paces = store.rows("paces_of", phase=queue["phase"], limit=SHOWN_PACES)
+    rate_changes = store.rows("rate_changes_of", phase=queue["phase"], limit=SHOWN_PACES)
     return {
         "name": queue["name"], "kind": queue["kind"], "spending": spending(queue),
         "money_spent": queue["money_spent"] / UNITS, "tokens_spent": queue["tokens_spent"],
@@ -56,8 +56,8 @@ def queue_status(store: Store, queue: Row) -> dict[str, Any]:
         "paused": bool(queue["paused"]), "after": json.loads(queue["after"]),
         "concurrency": queue["concurrency"], "policy": queue["policy"],
         "rate": None if queue["interval"] is None else 1 / queue["interval"],
-        "pace": queue["pace"],
-        "paces": [[row["at"], row["per_second"], row["why"]] for row in reversed(paces)],
+        "rate_factor": queue["rate_factor"],
+        "rate_changes": [[row["at"], row["per_second"], row["why"]] for row in reversed(rate_changes)],
     }  # fmt: skip
 
 
@@ -65,12 +65,14 @@ def queue_lines(queue: dict[str, Any]) -> list[str]:
     """A queue's state for people: a line, if there is something to say."""
     parts = [queue["spending"]] if queue["spending"] else []
     if queue["rate"] is not None:
-        slowed = queue["pace"] < 1.0
+        slowed = queue["rate_factor"] < 1.0
         parts.append(f"rate {as_rate(queue['rate'])}")
         if slowed:
             parts[-1] += f", now {as_rate(queue['rate'] * queue['pace'])}"
-    if queue["paces"]:
-        parts.append("lately " + " → ".join(as_rate(speed) for _, speed, _ in queue["paces"]))
+    if queue["rate_changes"]:
+        parts.append(
+            "lately " + " → ".join(as_rate(speed) for _, speed, _ in queue["rate_changes"])
+        )
     if queue["exhausted"]:
         parts.append("its budget allows no more")
     if queue["paused"]:

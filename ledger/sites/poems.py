@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ledger.corpus import corpus_files, read_corpus
-from ledger.corpus.ordered import place
+from ledger.corpus.ordered import order_documents
 from ledger.corpus.words import vocabulary
 from ledger.planning.plan import Plan, limited, stamp
 
@@ -30,7 +30,7 @@ class PoemPlan(Plan):
     """The plan of a site of poems: with the words of its cloud."""
 
     def __init__(self, project: Project, documents: Sequence[Document], known: Known) -> None:
-        super().__init__(project, place(documents), known)
+        super().__init__(project, order_documents(documents), known)
         self.words = vocabulary(documents, project.settings.words)
 
     @property
@@ -61,7 +61,7 @@ def page_templates(project: Project) -> frozenset[str]:
     return PAGE_TEMPLATES
 
 
-def obstacles(project: Project) -> list[Problem]:
+def preflight(project: Project) -> list[Problem]:
     """None of its own."""
     del project
     return []

@@ -30,7 +30,7 @@ api_key_env = "OPENAI_API_KEY"
 """
 
 
-class BulkPlan(Plan):
+class QueuesPlan(Plan):
     """A plan without documents."""
 
     embeds = False
@@ -48,7 +48,7 @@ def page_templates(project: Project) -> frozenset[str]:
     return frozenset()
 
 
-def obstacles(project: Project) -> list[Problem]:
+def preflight(project: Project) -> list[Problem]:
     """None of its own."""
     del project
     return []
@@ -62,4 +62,4 @@ def finish(project: Project, store: Store) -> str:
 
 def begin_plan(project: Project, known: Known) -> Plan:
     """A plan of nothing."""
-    return BulkPlan(project, [], known)
+    return QueuesPlan(project, [], known)

@@ -19,8 +19,8 @@ from ledger.errors import Failure, LedgerError, Reason
 from ledger.jobs import FIRST_QUEUE, Claim, Job, Published
 from ledger.process import clock
 from ledger.process.fault_points import Point, reached
-from ledger.store.attempts import Receipts
-from ledger.store.limits import AHEAD_SECONDS
+from ledger.store.attempts import Attempts
+from ledger.store.limits import CLAIM_AHEAD_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,7 @@ class KindCount:
     phase: int
     kind: str
     pending: int = 0
-    held: int = 0
+    deselected: int = 0
     running: int = 0
     done: int = 0
     failed: int = 0
@@ -66,15 +66,15 @@ Taken = tuple[int, list["Row"], float]
 """A lease token, the claimed rows, and when to begin."""
 
 
-class Store(Receipts):
+class Store(Attempts):
     """The claim protocol on one connection. `now` is the clock of leases, in seconds."""
 
     # -- claim, renew, settle ---------------------------------------------------------
 
     def claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
         """Take up to `limit` jobs of the lowest open phase; None when nothing can be taken now."""
-        soon = self.now() + AHEAD_SECONDS  # a read first: the idle take no lock
-        if not any(lane.start <= soon for lane in self.frontier(run).lanes):
+        soon = self.now() + CLAIM_AHEAD_SECONDS  # a read first: the idle take no lock
+        if not any(source.start <= soon for source in self.claimable_set(run).runnable):
             return None
         with self.immediate():
             taken = self._claim(run, worker, limit, lease_seconds)
@@ -137,8 +137,8 @@ class Store(Receipts):
 
     def _claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Taken | None:
         now = self.now()
-        for lane in self.frontier(run).lanes:
-            rows = self.claimable(lane, limit, now)
+        for source in self.claimable_set(run).runnable:
+            rows = self.claimable(source, limit, now)
             if rows:
                 break
         else:
@@ -148,9 +148,9 @@ class Store(Receipts):
             self.run("take_one", token=token, job=rows[0][0])
         else:
             self.run("take_many", token=token, jobs=json.dumps([row[0] for row in rows]))
-        if lane.due:
-            self.run("take_turn", phase=lane.phase, due=lane.due)
-        return token, rows, lane.start
+        if source.due:
+            self.run("take_rate_slot", phase=source.phase, due=source.due)
+        return token, rows, source.start
 
     def _end_lease(self, token: int) -> None:
         """Give back what a lease still holds, and close it."""
@@ -172,8 +172,8 @@ class Store(Receipts):
         if changed != len(settlements):
             raise _stale(token)
         for item in settlements:
-            if item.receipt is not None:
-                self.keep_receipt(run, worker, item, item.receipt)
+            if item.record is not None:
+                self.write_attempt(run, worker, item, item.record)
         outputs = [_output_row(item.job, output) for item in settlements for output in item.outputs]
         if outputs:
             self.run_many("record_output", outputs)
@@ -204,7 +204,7 @@ class Store(Receipts):
         self,
         run: int,
         worker: int,
-        job_in_hand: int | None,
+        job_in_flight: int | None,
         reason: Reason,
         *,
         charge: bool = True,
@@ -219,7 +219,7 @@ class Store(Receipts):
             return [
                 state
                 for token in tokens
-                for state in self._reap(run, worker, token, job_in_hand, reason, charge=charge)
+                for state in self._reap(run, worker, token, job_in_flight, reason, charge=charge)
             ]
 
     def expired_leases(self) -> dict[int, int]:
@@ -234,7 +234,7 @@ class Store(Receipts):
         self,
         run: int,
         suspects: set[int],
-        job_in_hand: Callable[[int], int | None],
+        job_in_flight: Callable[[int], int | None],
         reason: Reason,
     ) -> list[int]:
         """Take back what is held under those of `suspects` that are expired still.
@@ -247,7 +247,7 @@ class Store(Receipts):
             expired = [row for row in rows if row["token"] in suspects]
             for row in expired:
                 worker = row["worker"]
-                self._reap(run, worker, row["token"], job_in_hand(worker), reason)
+                self._reap(run, worker, row["token"], job_in_flight(worker), reason)
         return [row["worker"] for row in expired]
 
     def _reap(
@@ -255,19 +255,19 @@ class Store(Receipts):
         run: int,
         worker: int,
         token: int,
-        job_in_hand: int | None,
+        job_in_flight: int | None,
         reason: Reason,
         *,
         charge: bool = True,
     ) -> list[str]:
         states: list[str] = []
-        if job_in_hand is not None:
-            states = self._blame(run, worker, token, job_in_hand, reason, charge=charge)
+        if job_in_flight is not None:
+            states = self._charge(run, worker, token, job_in_flight, reason, charge=charge)
         self._end_lease(token)
         reached(Point.REAP_WRITTEN)
         return states
 
-    def _blame(
+    def _charge(
         self, run: int, worker: int, token: int, job: int, reason: Reason, *, charge: bool
     ) -> list[str]:
         """What a worker's end means for the job it was at; its new state, if it has one by that."""
@@ -314,14 +314,14 @@ class Store(Receipts):
             self.run("select_all_jobs")
             if kinds is not None:
                 phases = json.dumps(sorted(queues))
-                self.run("hold_other_kinds", kinds=json.dumps(sorted(kinds)), phases=phases)
+                self.run("deselect_other_kinds", kinds=json.dumps(sorted(kinds)), phases=phases)
             if documents is not None:
-                self.run("hold_later_documents", limit=documents)
+                self.run("deselect_later_documents", limit=documents)
 
-    def hold_run(self, run: int, why: str | None) -> None:
+    def throttle_run(self, run: int, why: str | None) -> None:
         """No new claims for as long as there is a reason; None: go on."""
         with self.immediate():
-            self.run("hold_run", run=run, why=why)
+            self.run("throttle_run", run=run, why=why)
 
     def stop_run(self, run: int) -> None:
         """No new claims in this run."""
@@ -356,7 +356,7 @@ class Store(Receipts):
         """(id, run, number, pid) of the workers that have not been seen to end."""
         return self.rows("open_workers")
 
-    def adopt_boot(self) -> None:
+    def recover_after_reboot(self) -> None:
         """After a restart of the machine the clock of leases began anew: no old time counts."""
         boot = clock.boot_id()
         if self.value("fact", name="boot") == boot:
@@ -366,7 +366,7 @@ class Store(Receipts):
                 for job in self.rows("queue_jobs_under", token=row["token"]):
                     # which of them it was at nobody knows after a power cut
                     reason = Reason("the machine was restarted while a worker had this job")
-                    self._blame(0, row["worker"], row["token"], job["id"], reason, charge=False)
+                    self._charge(0, row["worker"], row["token"], job["id"], reason, charge=False)
                 self._end_lease(row["token"])
             self.run("restart_clocks")
             self.run("restart_queues")
@@ -430,7 +430,7 @@ class Store(Receipts):
                 phase=phase,
                 kind=kind,
                 pending=max(0, classes.get("open", 0) - running.get((phase, kind), 0)),
-                held=classes.get("held", 0),
+                deselected=classes.get("deselected", 0),
                 running=running.get((phase, kind), 0),
                 done=classes.get("done", 0),
                 failed=classes.get("failed", 0),

@@ -1,4 +1,4 @@
-"""The SQLite file: which SQLite, how it is opened, how it is written to, how it is migrated.
+"""The SQLite file: which SQLite, how it is opened, how it is written to.
 
 This is the only module that imports a SQLite driver. Two SQLite libraries on one file in
 one process would drop each other's POSIX locks, and so would opening the database, its
@@ -36,14 +36,14 @@ Row = sqlite3.Row
 OperationalError = sqlite3.OperationalError
 
 
-class Holder(NamedTuple):
+class WriteLockOwner(NamedTuple):
     """Who is in a write transaction: the process, and its how manyeth this is."""
 
     pid: int
-    passage: int
+    transaction: int
 
 
-_HOLDER = struct.Struct("<qq")
+_OWNER = struct.Struct("<qq")
 
 
 def sqlite_version() -> str:
@@ -95,15 +95,15 @@ class Database:
                 f"no ledger at {path}", remedy="run `ledger init` to plan the project"
             )
         try:
-            self.connection = _open_reader(path) if read_only else _open_writer(path)
+            self.connection = _open_reader(path) if read_only else open_writer(path)
             have = self.connection.execute("PRAGMA user_version").fetchone()[0]
         except sqlite3.DatabaseError as error:
             raise LedgerError(
                 f"{path} cannot be read as a ledger: {error}",
                 remedy="move it away and run `ledger init`; pages that are there are not written again",
             ) from error
-        self._turnstile = -1 if read_only else _open_turnstile(path)
-        self._pid, self._passed = os.getpid(), 0
+        self._write_lock = -1 if read_only else _open_write_lock(path)
+        self._pid, self._transactions = os.getpid(), 0
         self._check_version(have)
 
     def __enter__(self) -> Self:
@@ -115,9 +115,9 @@ class Database:
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()
-        if self._turnstile >= 0:
-            os.close(self._turnstile)
-            self._turnstile = -1
+        if self._write_lock >= 0:
+            os.close(self._write_lock)
+            self._write_lock = -1
 
     @property
     def utils(self) -> UtilsDatabase:
@@ -135,10 +135,10 @@ class Database:
         ledger queue at, since SQLite's own waiting is by chance: of 12 workers the least
         served got nothing.
         """
-        fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+        fcntl.flock(self._write_lock, fcntl.LOCK_EX)
         try:
-            self._passed += 1
-            os.pwrite(self._turnstile, _HOLDER.pack(self._pid, self._passed), 0)
+            self._transactions += 1
+            os.pwrite(self._write_lock, _OWNER.pack(self._pid, self._transactions), 0)
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -148,15 +148,15 @@ class Database:
                     self.connection.execute("ROLLBACK")
                 raise
         finally:
-            fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+            fcntl.flock(self._write_lock, fcntl.LOCK_UN)
 
-    def writer(self) -> Holder | None:
+    def writer(self) -> WriteLockOwner | None:
         """The process that is in a write transaction, if one is; takes no lock that counts."""
-        turnstile = _turnstile_path(self.path)
-        if not is_locked(turnstile):
+        write_lock = _write_lock_path(self.path)
+        if not is_locked(write_lock):
             return None
-        noted = turnstile.read_bytes()
-        return Holder(*_HOLDER.unpack(noted)) if len(noted) == _HOLDER.size else None
+        noted = write_lock.read_bytes()
+        return WriteLockOwner(*_OWNER.unpack(noted)) if len(noted) == _OWNER.size else None
 
     def run(self, name: str, /, **values: Any) -> sqlite3.Cursor:
         """Execute the query of that name."""
@@ -176,49 +176,30 @@ class Database:
         return None if row is None else row[0]
 
     def _check_version(self, have: int) -> None:
-        want = len(migrations())
-        if have == want:
+        if have == len(migrations()):
             return
-        newer = have > want
         self.close()
-        raise LedgerError(
-            f"the ledger {self.path} has schema version {have}, this program knows {want}",
-            remedy="upgrade the program: pip install -U ledger"
-            if newer
-            else "run `ledger init` once; it migrates the ledger and keeps what is done",
-        )
+        raise wrong_version(self.path, have)
 
 
 def migrations() -> list[Path]:
-    """The migration files, in the order in which they are applied."""
+    """The migration files, in the order in which `store/migrations.py` applies them."""
     return sorted(resource("migrations").glob("[0-9]*.sql"))
 
 
-def migrate(path: Path) -> None:
-    """Create the ledger file or bring it to the current schema, one transaction a migration.
-
-    Raises:
-        LedgerError: the file is newer than the program.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = _open_writer(path)
-    try:
-        have = connection.execute("PRAGMA user_version").fetchone()[0]
-        if have > len(migrations()):
-            raise LedgerError(
-                f"the ledger {path} has schema version {have}, this program knows {len(migrations())}",
-                remedy="upgrade the program: pip install -U ledger",
-            )
-        for number, file in enumerate(migrations()[have:], start=have + 1):
-            script = file.read_text(encoding="utf-8")
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
-            )
-    finally:
-        connection.close()
+def wrong_version(path: Path, have: int) -> LedgerError:
+    """Say that a ledger has another schema version than this program, and what to do."""
+    want = len(migrations())
+    return LedgerError(
+        f"the ledger {path} has schema version {have}, this program knows {want}",
+        remedy="upgrade the program: pip install -U ledger"
+        if have > want
+        else "run `ledger init` once; it migrates the ledger and keeps what is done",
+    )
 
 
-def _open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open a connection that may write; creates the file if there is none."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     connection.row_factory = sqlite3.Row
     connection.execute(f"PRAGMA journal_mode = {journal_mode()}")
@@ -241,9 +222,9 @@ def _open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _open_turnstile(path: Path) -> int:
-    return os.open(_turnstile_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def _open_write_lock(path: Path) -> int:
+    return os.open(_write_lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _turnstile_path(path: Path) -> Path:
-    return path.with_name("turnstile")
+def _write_lock_path(path: Path) -> Path:
+    return path.with_name("write-lock")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ledger.jobs import Spent
     from ledger.store.connection import Row
 
-AHEAD_SECONDS = 1.0
+CLAIM_AHEAD_SECONDS = 1.0
 """How long before its start a job may be claimed. Whoever claims it sleeps until then, so that
 each waiting worker wakes once, at a time of its own, and not all of them for every start."""
 
@@ -25,14 +25,14 @@ FASTER = 0.01
 REMEMBERED_STEP = 0.1
 
 
-class Turn(NamedTuple):
+class RateSlot(NamedTuple):
     """When the next job may start, and the bucket's theoretical arrival time after it."""
 
     start: float
     due: float
 
 
-def next_turn(queue: Row, now: float) -> Turn:
+def next_rate_slot(queue: Row, now: float) -> RateSlot:
     """The next start that the rate allows: a generic cell rate algorithm (ITU-T I.371).
 
     Half of the burst is kept back for starts that lateness pushes together, so that also the
@@ -41,10 +41,10 @@ def next_turn(queue: Row, now: float) -> Turn:
     """
     now = max(now, queue["resume_at"])
     if queue["interval"] is None:
-        return Turn(now, 0.0)
-    interval = queue["interval"] / queue["pace"]
+        return RateSlot(now, 0.0)
+    interval = queue["interval"] / queue["rate_factor"]
     due = max(queue["due"], now) + interval
-    return Turn(max(now, due - (queue["burst"] + 1) // 2 * interval), due)
+    return RateSlot(max(now, due - (queue["burst"] + 1) // 2 * interval), due)
 
 
 def lateness(queue: Row) -> float:
@@ -52,35 +52,35 @@ def lateness(queue: Row) -> float:
     if queue["interval"] is None:
         return math.inf
     spare = max(1, queue["burst"] - (queue["burst"] + 1) // 2)
-    return float(spare * queue["interval"] / queue["pace"])
+    return float(spare * queue["interval"] / queue["rate_factor"])
 
 
 def rests_until(queue: Row, now: float, seconds: float) -> dict[str, float]:
     """The bucket of a queue whose other side wants to be left alone for so many seconds."""
     resume = max(queue["resume_at"], now + seconds)
-    credit = (queue["burst"] - 1) * (queue["interval"] or 0.0) / queue["pace"]
+    credit = (queue["burst"] - 1) * (queue["interval"] or 0.0) / queue["rate_factor"]
     return {"resume_at": resume, "due": max(queue["due"], resume + credit)}
 
 
 def slower(queue: Row, now: float) -> float | None:
-    """The pace after a refusal; None if it was halved a moment ago, for the same burst of them."""
+    """The rate_factor after a refusal; None if it was halved a moment ago, for the same burst of them."""
     if not (queue["adaptive"] and queue["interval"]):
         return None
-    moment = max(1.0, 2 * queue["interval"] / queue["pace"])
+    moment = max(1.0, 2 * queue["interval"] / queue["rate_factor"])
     if now - queue["slowed_at"] < moment and queue["slowed_at"] > 0:
         return None
-    return float(max(SLOWEST, queue["pace"] * SLOWER))
+    return float(max(SLOWEST, queue["rate_factor"] * SLOWER))
 
 
 def faster(queue: Row, successes: int) -> float | None:
-    """The pace after so many successes; None if it is the full one already."""
-    if queue["pace"] >= 1.0 or not queue["adaptive"]:
+    """The rate_factor after so many successes; None if it is the full one already."""
+    if queue["rate_factor"] >= 1.0 or not queue["adaptive"]:
         return None
-    return float(min(1.0, queue["pace"] + successes * FASTER))
+    return float(min(1.0, queue["rate_factor"] + successes * FASTER))
 
 
 def is_a_step(before: float, after: float) -> bool:
-    """Whether a change of pace is worth a line of history: every tenth of the full rate is."""
+    """Whether a change of rate_factor is worth a line of history: every tenth of the full rate is."""
     return int(before / REMEMBERED_STEP) != int(after / REMEMBERED_STEP) or after >= 1.0 > before
 
 
@@ -93,14 +93,14 @@ def money_of(queue: Row, spent: Spent) -> int:
     )
 
 
-class Purse(NamedTuple):
+class Amount(NamedTuple):
     """What a queue has spent or reserved, or what a job may need."""
 
     money: int = 0
     tokens: int = 0
 
-    def __add__(self, other: Purse) -> Purse:  # type: ignore[override]  # of purses, not of tuples
-        return Purse(self.money + other.money, self.tokens + other.tokens)
+    def __add__(self, other: Amount) -> Amount:  # type: ignore[override]  # of purses, not of tuples
+        return Amount(self.money + other.money, self.tokens + other.tokens)
 
     def fits(self, queue: Row) -> bool:
         """Whether it is within the ceilings."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ledger.corpus.ordered import Placed
+from ledger.corpus.ordered import OrderedDocument
 from ledger.errors import BadInputError, LedgerError, Problem
 from ledger.jobs import FIRST_QUEUE
 from ledger.process.fault_points import Point, reached
@@ -56,30 +56,30 @@ class Documents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, identity: str) -> Placed | None:
+    def get(self, identity: str) -> OrderedDocument | None:
         """The document of that identity."""
         rows = self._database.rows("document", identity=identity)
-        return Placed.from_row(dict(rows[0])) if rows else None
+        return OrderedDocument.from_row(dict(rows[0])) if rows else None
 
     def neighbours(self, chronology: int) -> dict[int, Row]:
         """(chronology, label, slug) of the documents just before and after a place in time."""
         rows = self._database.rows("neighbours_in_time", chronology=chronology)
         return {row["chronology"]: row for row in rows}
 
-    def at(self, positions: Iterable[int]) -> list[Placed]:
+    def at(self, positions: Iterable[int]) -> list[OrderedDocument]:
         """The documents at these positions, in no order."""
         rows = self._database.rows("documents_at", positions=json.dumps(list(positions)))
-        return [Placed.from_row(dict(row)) for row in rows]
+        return [OrderedDocument.from_row(dict(row)) for row in rows]
 
-    def heads(self, positions: Iterable[int]) -> list[Placed]:
+    def heads(self, positions: Iterable[int]) -> list[OrderedDocument]:
         """The documents at these positions, without their content."""
         rows = self._database.rows("document_heads", positions=json.dumps(list(positions)))
-        return [Placed.from_row(dict(row)) for row in rows]
+        return [OrderedDocument.from_row(dict(row)) for row in rows]
 
-    def between(self, first: int, last: int) -> list[Placed]:
+    def between(self, first: int, last: int) -> list[OrderedDocument]:
         """The documents at positions `first` (included) to `last` (excluded)."""
         rows = self._database.rows("documents_between", first=first, last=last)
-        return [Placed.from_row(dict(row)) for row in rows]
+        return [OrderedDocument.from_row(dict(row)) for row in rows]
 
     def through_time(self, first: int, last: int) -> list[Row]:
         """(position, identity, label, slug, category, date, chronology), oldest first."""
@@ -144,7 +144,7 @@ def replan(
     database: Database,
     *,
     jobs: Sequence[PlannedJob],
-    documents: Sequence[Placed],
+    documents: Sequence[OrderedDocument],
     facts: dict[str, Any],
     notes: Sequence[Problem] = (),
     max_attempts: int,
@@ -152,7 +152,7 @@ def replan(
     """Make the ledger hold exactly these jobs, in one transaction.
 
     A job whose fingerprint is the same keeps its state; one whose fingerprint changed is
-    pending again; one that is not in the plan goes, and its files are noted as leftovers.
+    pending again; one that is not in the plan goes, and its files are noted as stale_outputs.
     """
     with database.immediate():
         before = {(row["kind"], row["key"]): row for row in database.rows("planned_jobs")}
@@ -194,12 +194,12 @@ def _refuse_outputs_of_queues(database: Database, jobs: Sequence[PlannedJob]) ->
         raise BadInputError(problems)
 
 
-def _write_documents(database: Database, documents: Sequence[Placed]) -> None:
+def _write_documents(database: Database, documents: Sequence[OrderedDocument]) -> None:
     """Make the documents exactly these; what says the same as before is at most moved.
 
     So a planner that knows a document to be unchanged need not have read its content again.
     """
-    before = {row["identity"]: row for row in database.rows("placed_documents")}
+    before = {row["identity"]: row for row in database.rows("ordered_documents")}
     added, moved = [], []
     for document in documents:
         row = before.pop(document.identity, None)
@@ -282,9 +282,9 @@ def _write_outputs(database: Database, jobs: Sequence[PlannedJob]) -> int:
     database.run_many("move_output", moved)
     database.run_many("run_again", [{"job": row["job"]} for row in [*added, *moved]])
     gone = [{"path": path} for path in have if path not in wanted]
-    database.run_many("add_leftover", gone)
+    database.run_many("add_stale_output", gone)
     database.run_many("drop_output", gone)
-    database.run_many("clear_leftovers", [{"path": row["path"]} for row in added])
+    database.run_many("clear_stale_outputs", [{"path": row["path"]} for row in added])
     return len(gone)
 
 
@@ -311,5 +311,5 @@ def _as_json(payload: dict[str, Any]) -> str:
         return json.dumps(payload)
 
 
-def _document_row(document: Placed) -> dict[str, Any]:
-    return {name: getattr(document, name) for name in Placed.__slots__}
+def _document_row(document: OrderedDocument) -> dict[str, Any]:
+    return {name: getattr(document, name) for name in OrderedDocument.__slots__}

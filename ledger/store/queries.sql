@@ -2,7 +2,7 @@
 
 -- ---------------------------------------------------------------- the lease protocol
 
--- name: frontier
+-- name: claimable_set
 -- The site's lowest phase with open jobs, its lowest with failed ones, and whether the run is
 -- ending, or told to wait.
 SELECT
@@ -10,7 +10,7 @@ SELECT
     (SELECT min(phase) FROM counters WHERE phase < 1000 AND class = 'failed' AND n > 0)
         AS failed_phase,
     coalesce((SELECT stopping OR ended_at IS NOT NULL FROM runs WHERE id = :run), 1) AS stopping,
-    (SELECT hold FROM runs WHERE id = :run) AS hold,
+    (SELECT throttled FROM runs WHERE id = :run) AS throttled,
     EXISTS (SELECT 1 FROM facts WHERE name = 'paused') AS paused,
     EXISTS (SELECT 1 FROM queues) AS queues;
 
@@ -23,20 +23,20 @@ SELECT queues.*,
        (SELECT coalesce(sum(n), 0) FROM counters WHERE class = 'open' AND phase IN
             (SELECT phase FROM queues AS first WHERE name IN
                 (SELECT value FROM json_each(queues.after)))) AS waits,
-       (SELECT coalesce(sum(n), 0) FROM counters WHERE class IN ('failed', 'held') AND phase IN
+       (SELECT coalesce(sum(n), 0) FROM counters WHERE class IN ('failed', 'deselected') AND phase IN
             (SELECT phase FROM queues AS first WHERE name IN
                 (SELECT value FROM json_each(queues.after)))) AS blocked
 FROM queues
 WHERE EXISTS (SELECT 1 FROM counters WHERE counters.phase = queues.phase AND class = 'open' AND n > 0)
 ORDER BY urgency DESC, phase;
 
--- name: queue_in_hand
+-- name: in_flight_in_queue
 -- How many jobs of a queue are under a lease, and the most that they may take.
 SELECT count(*) AS jobs, coalesce(sum(tokens_in), 0) AS tokens_in,
        coalesce(sum(tokens_out), 0) AS tokens_out
 FROM jobs WHERE lease IS NOT NULL AND phase = :phase;
 
--- name: take_turn
+-- name: take_rate_slot
 UPDATE queues SET due = :due WHERE phase = :phase;
 
 -- name: exhaust
@@ -49,12 +49,12 @@ SELECT * FROM queues WHERE phase = :phase;
 UPDATE queues SET money_spent = money_spent + :money, tokens_spent = tokens_spent + :tokens
 WHERE phase = :phase;
 
--- name: set_pace
-UPDATE queues SET pace = :pace, slowed_at = :slowed_at, due = :due, resume_at = :resume_at
+-- name: set_rate_factor
+UPDATE queues SET rate_factor = :rate_factor, slowed_at = :slowed_at, due = :due, resume_at = :resume_at
 WHERE phase = :phase;
 
--- name: note_pace
-INSERT INTO paces (queue, at, per_second, why) VALUES (:phase, :at, :per_second, :why);
+-- name: note_rate_change
+INSERT INTO rate_changes (queue, at, per_second, why) VALUES (:phase, :at, :per_second, :why);
 
 -- name: record_attempt
 INSERT INTO attempts (job, run, worker, attempt, started_at, seconds, outcome,
@@ -78,7 +78,7 @@ SELECT phase, lease, tokens_in, tokens_out FROM jobs WHERE id = :job;
 -- name: mark_uncertain
 UPDATE jobs SET uncertain = uncertain + 1 WHERE id = :job;
 
--- name: hold_uncertain
+-- name: park
 -- The policy `hold`: what may have been done is not done again unless somebody says so.
 UPDATE jobs SET state = 'failed', lease = NULL, attempts = min(attempts + :charge, max_attempts),
     settled_at = :at
@@ -152,8 +152,8 @@ WHERE path = :path AND job = :job;
 INSERT INTO failures (job, run, worker, attempt, at, what, context, remedy)
 SELECT id, :run, :worker, attempts, :at, :what, :context, :remedy FROM jobs WHERE id = :job;
 
--- name: hold_run
-UPDATE runs SET hold = :why WHERE id = :run;
+-- name: throttle_run
+UPDATE runs SET throttled = :why WHERE id = :run;
 
 -- name: stop_run
 UPDATE runs SET stopping = 1 WHERE id = :run;
@@ -214,16 +214,16 @@ SELECT max(id) FROM workers WHERE run = :run AND pid = :pid AND id > :after;
 SELECT id, run, number, pid FROM workers WHERE ended_at IS NULL;
 
 -- name: select_all_jobs
-UPDATE jobs SET state = 'pending' WHERE state = 'held';
+UPDATE jobs SET state = 'pending' WHERE state = 'deselected';
 
--- name: hold_other_kinds
-UPDATE jobs SET state = 'held'
+-- name: deselect_other_kinds
+UPDATE jobs SET state = 'deselected'
 WHERE state = 'pending'
   AND CASE WHEN phase < 1000 THEN kind NOT IN (SELECT value FROM json_each(:kinds))
            ELSE phase NOT IN (SELECT value FROM json_each(:phases)) END;
 
--- name: hold_later_documents
-UPDATE jobs SET state = 'held' WHERE state = 'pending' AND phase < 1000 AND position >= :limit;
+-- name: deselect_later_documents
+UPDATE jobs SET state = 'deselected' WHERE state = 'pending' AND phase < 1000 AND position >= :limit;
 
 -- name: restart_clocks
 UPDATE jobs SET not_before = 0 WHERE not_before > 0;
@@ -237,7 +237,7 @@ WHERE state = 'failed'
   AND (:kind IS NULL OR kind = :kind)
   AND (:phase IS NULL OR phase = :phase)
   -- what may have had its effect is done again only when somebody says just that
-  AND :uncertain = (uncertain > 0 AND phase IN (SELECT phase FROM queues WHERE policy = 'hold'))
+  AND :uncertain = (uncertain > 0 AND phase IN (SELECT phase FROM queues WHERE policy = 'park'))
   AND (:key IS NULL OR key = :key OR kind || '/' || key = :key)
 RETURNING id;
 
@@ -308,7 +308,7 @@ ORDER BY jobs.id
 LIMIT :limit;
 
 -- name: last_run
-SELECT id, started_at, ended_at, workers, keep_going, stopping, settled_before, outcome, hold
+SELECT id, started_at, ended_at, workers, keep_going, stopping, settled_before, outcome, throttled
 FROM runs ORDER BY id DESC LIMIT 1;
 
 -- ---------------------------------------------------------------- health
@@ -424,14 +424,14 @@ UPDATE outputs SET job = :job, bytes = NULL, digest = NULL, inputs = NULL WHERE 
 -- name: drop_output
 DELETE FROM outputs WHERE path = :path;
 
--- name: add_leftover
-INSERT OR IGNORE INTO leftovers (path) VALUES (:path);
+-- name: add_stale_output
+INSERT OR IGNORE INTO stale_outputs (path) VALUES (:path);
 
--- name: leftovers
-SELECT path FROM leftovers ORDER BY path;
+-- name: stale_outputs
+SELECT path FROM stale_outputs ORDER BY path;
 
--- name: clear_leftovers
-DELETE FROM leftovers WHERE path = :path;
+-- name: clear_stale_outputs
+DELETE FROM stale_outputs WHERE path = :path;
 
 -- name: waiting_jobs
 -- How many jobs of these kinds wait, and how many bytes the files have that they will replace.
@@ -449,7 +449,7 @@ SELECT outputs.path, outputs.bytes, outputs.job
 FROM outputs JOIN jobs ON jobs.id = outputs.job
 WHERE jobs.state = 'done';
 
--- name: placed_documents
+-- name: ordered_documents
 SELECT identity, digest, position, chronology, slug FROM documents;
 
 -- name: drop_document
@@ -531,7 +531,7 @@ UPDATE queues
 SET after = :after, policy = :policy, concurrency = :concurrency, interval = :interval,
     burst = :burst, adaptive = :adaptive, price_in = :price_in, price_out = :price_out,
     price_call = :price_call, money_ceiling = :money_ceiling, tokens_ceiling = :tokens_ceiling,
-    pace = CASE WHEN interval IS :interval AND adaptive = :adaptive THEN pace ELSE 1 END
+    rate_factor = CASE WHEN interval IS :interval AND adaptive = :adaptive THEN rate_factor ELSE 1 END
 WHERE phase = :phase;
 
 -- name: clear_exhausted
@@ -585,7 +585,7 @@ DELETE FROM jobs WHERE id = :job;
 SELECT path FROM outputs WHERE path IN (SELECT value FROM json_each(:paths));
 
 -- name: waiting_in_queue
-SELECT id FROM jobs WHERE phase = :phase AND state IN ('pending', 'held')
+SELECT id FROM jobs WHERE phase = :phase AND state IN ('pending', 'deselected')
   AND (:key IS NULL OR key = :key);
 
 -- name: next_in_queue
@@ -595,7 +595,7 @@ ORDER BY priority DESC, id LIMIT 1;
 -- name: uncertain_jobs
 -- What may have been done more often than it is noted; `open` if it is still to be decided on.
 SELECT jobs.id, jobs.kind, jobs.key, jobs.state, jobs.uncertain, queues.name AS queue,
-       (jobs.state = 'failed' AND queues.policy = 'hold') AS open
+       (jobs.state = 'failed' AND queues.policy = 'park') AS open
 FROM jobs JOIN queues ON queues.phase = jobs.phase
 WHERE jobs.uncertain > 0 ORDER BY jobs.id;
 
@@ -666,7 +666,7 @@ UNION ALL
 SELECT jobs.phase, jobs.kind, attempts.seconds FROM attempts JOIN jobs ON jobs.id = attempts.job
 WHERE attempts.outcome <> 'uncertain' OR attempts.seconds > 0;
 
--- name: latest_tries
+-- name: latest_attempts
 -- Of the last run that has any, the latest first.
 SELECT attempts.run, coalesce(workers.number, attempts.worker) AS worker, jobs.key,
        attempts.started_at, attempts.seconds, attempts.outcome
@@ -690,7 +690,7 @@ LEFT JOIN queues ON queues.phase = jobs.phase
 ORDER BY failures.id DESC
 LIMIT :limit;
 
--- name: tries_by_outcome
+-- name: attempts_by_outcome
 SELECT jobs.phase, attempts.outcome, count(*) AS tries, sum(attempts.seconds) AS seconds,
        sum(attempts.tokens_in) AS tokens_in, sum(attempts.tokens_out) AS tokens_out
 FROM attempts JOIN jobs ON jobs.id = attempts.job
@@ -700,12 +700,12 @@ ORDER BY jobs.phase, attempts.outcome;
 -- name: uncertain_counts
 SELECT phase, count(*) AS n FROM jobs WHERE uncertain > 0 GROUP BY phase;
 
--- name: latest_paces
-SELECT at, per_second, why FROM paces WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
+-- name: latest_rate_changes
+SELECT at, per_second, why FROM rate_changes WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
 
--- name: paces_of
+-- name: rate_changes_of
 -- The latest changes of a queue's rate, newest first.
-SELECT at, per_second, why FROM paces WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
+SELECT at, per_second, why FROM rate_changes WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
 
 -- name: widths
 -- How many vectors of each width a queue of embeddings has brought.

@@ -26,7 +26,7 @@ LIMITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class BulkJob:
+class QueueJob:
     """A job to add. `made` is (bytes, digest) of an output that is there and counts as made."""
 
     key: str
@@ -61,7 +61,7 @@ class Added(NamedTuple):
 
 
 def add_jobs(
-    database: Database, queue: Queue, jobs: Sequence[BulkJob], *, replace: bool = False
+    database: Database, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool = False
 ) -> Added:
     """Add what is new, make what changed pending again, and leave what is the same.
 
@@ -75,7 +75,7 @@ def add_jobs(
         phase = _open_queue(database, queue, jobs, replace=replace)
         before = {row["key"]: row for row in database.rows("jobs_in_phase", phase=phase)}
         left_out = database.value("is_left_out", phase=phase) is not None
-        rows = [_row(queue, phase, job, "held" if left_out else "pending") for job in jobs]
+        rows = [_row(queue, phase, job, "deselected" if left_out else "pending") for job in jobs]
         new = [row for row in rows if row["key"] not in before]
         known = [(row, before[row["key"]]) for row in rows if row["key"] in before]
         changed = [{**row, "id": old["id"]} for row, old in known if _differs(row, old)]
@@ -94,7 +94,9 @@ def _differs(row: dict[str, Any], old: Row) -> bool:
     return bool(row["fingerprint"] != old["fingerprint"])
 
 
-def _open_queue(database: Database, queue: Queue, jobs: Sequence[BulkJob], *, replace: bool) -> int:
+def _open_queue(
+    database: Database, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
+) -> int:
     """Make or update the row of the queue; returns its phase."""
     recipe = json.dumps(queue.recipe, ensure_ascii=False, sort_keys=True)
     row = find(database, queue.name)
@@ -112,7 +114,7 @@ def _open_queue(database: Database, queue: Queue, jobs: Sequence[BulkJob], *, re
 
 
 def _refuse_other_recipe(
-    database: Database, row: Row, queue: Queue, jobs: Sequence[BulkJob], *, replace: bool
+    database: Database, row: Row, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
 ) -> None:
     """A queue has one recipe: another one would silently change what the other jobs of it do."""
     same = row["kind"] == queue.kind and _told(row["recipe"]) == _told(json.dumps(queue.recipe))
@@ -135,7 +137,7 @@ def _told(recipe: str) -> dict[str, Any]:
     return {key: value for key, value in json.loads(recipe).items() if key not in NOT_TOLD_APART}
 
 
-def _row(queue: Queue, phase: int, job: BulkJob, waiting: str) -> dict[str, Any]:
+def _row(queue: Queue, phase: int, job: QueueJob, waiting: str) -> dict[str, Any]:
     return {
         "kind": queue.kind, "key": f"{queue.name}/{job.key}", "phase": phase,
         "priority": queue.priority, "fingerprint": job.fingerprint,
@@ -147,7 +149,7 @@ def _row(queue: Queue, phase: int, job: BulkJob, waiting: str) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[BulkJob]) -> None:
+def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[QueueJob]) -> None:
     """An output belongs to one job, also where a filesystem ignores case: both are named."""
     wanted = {job.output.casefold(): job for job in jobs if job.output}
     problems = []
@@ -164,7 +166,7 @@ def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[Bulk
         raise BadInputError(problems)
 
 
-def _write_outputs(database: Database, queue: Queue, jobs: Sequence[BulkJob]) -> None:
+def _write_outputs(database: Database, queue: Queue, jobs: Sequence[QueueJob]) -> None:
     facts = [
         {
             "path": job.output, "kind": queue.kind, "key": f"{queue.name}/{job.key}",

@@ -56,7 +56,7 @@ class Space:
         width = sample.shape[1]
         self.mean = unit(sample).mean(axis=0) if centre else np.zeros(width)
 
-    def place(self, vectors: Floats) -> Floats:
+    def project(self, vectors: Floats) -> Floats:
         """(k, d) raw embeddings -> (k, d) float32 unit vectors, or zero."""
         return np.ascontiguousarray(unit(unit(vectors) - self.mean), dtype=np.float32)
 

@@ -52,7 +52,7 @@ class Cost:
 
 
 @dataclass(slots=True)
-class Pace:
+class Estimator:
     """How fast a run goes, all in all and kind by kind, from counts taken now and then.
 
     Kinds differ by orders of magnitude, so what is left is not divided by one rate. The
@@ -68,11 +68,11 @@ class Pace:
     _costs: dict[str, Cost] = field(default_factory=dict)
     _now: float = 0.0
 
-    def look(self, now: float, counts: Sequence[KindCount], in_hand: Sequence[str]) -> None:
+    def look(self, now: float, counts: Sequence[KindCount], in_flight: Sequence[str]) -> None:
         """Take note of the counts at a moment, and of the kind that each worker has in hand."""
         settled = {count.name: count.done + count.failed for count in counts}
         if self._looks:
-            self._charge(now - self._now, _shares(counts, in_hand, begun=bool(self._costs)))
+            self._charge(now - self._now, _shares(counts, in_flight, begun=bool(self._costs)))
             for kind, jobs in settled.items():
                 self._cost(kind, max(0, jobs - self._settled.get(kind, 0)))
         self._now, self._settled = now, settled
@@ -128,13 +128,13 @@ def _is_enough(seconds: float, jobs: int) -> bool:
 
 
 def _shares(
-    counts: Sequence[KindCount], in_hand: Sequence[str], *, begun: bool
+    counts: Sequence[KindCount], in_flight: Sequence[str], *, begun: bool
 ) -> dict[str, float]:
     """The part of the time that each kind took; workers that rest do so for the open phase.
 
     Before anything was in hand the workers were starting, which is nobody's time.
     """
-    if not in_hand and begun:
+    if not in_flight and begun:
         stage = min((count.stage for count in counts if count.pending), default=None)
-        in_hand = [count.name for count in counts if count.pending and count.stage == stage]
-    return {kind: number / len(in_hand) for kind, number in Counter(in_hand).items()}
+        in_flight = [count.name for count in counts if count.pending and count.stage == stage]
+    return {kind: number / len(in_flight) for kind, number in Counter(in_flight).items()}

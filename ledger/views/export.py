@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ledger.project.load import Project
-    from ledger.queues.inputs import Record
+    from ledger.queues.inputs import Item
     from ledger.store.connection import Row
 
 PAGE = 500
@@ -56,7 +56,7 @@ def export(project: Project, names: tuple[str, ...], *, form: str, everything: b
     _print(_csv_lines(records) if form == "csv" else map(_json_line, records))
 
 
-def _records(project: Project, phases: list[int], *, everything: bool) -> Iterator[Record]:
+def _records(project: Project, phases: list[int], *, everything: bool) -> Iterator[Item]:
     """The ledger is opened for a page at a time: a slow reader of ours holds up no worker."""
     after = 0
     which = {"phases": json.dumps(phases), "everything": everything, "limit": PAGE}
@@ -69,7 +69,7 @@ def _records(project: Project, phases: list[int], *, everything: bool) -> Iterat
         after = rows[-1]["id"]
 
 
-def _record(row: Row) -> Record:
+def _record(row: Row) -> Item:
     facts = json.loads(row["facts"])
     return {
         "queue": row["queue"],
@@ -105,14 +105,14 @@ def _print(lines: Iterable[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
-def _json_line(record: Record) -> str:
+def _json_line(record: Item) -> str:
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 # -- CSV ------------------------------------------------------------------------------------
 
 
-def _csv_lines(records: Iterable[Record]) -> Iterator[str]:
+def _csv_lines(records: Iterable[Item]) -> Iterator[str]:
     """All records go through a file first: only then it is known which columns there are."""
     with tempfile.TemporaryFile("w+", encoding="ascii") as spool:
         seen: dict[str, None] = {}
@@ -128,7 +128,7 @@ def _csv_lines(records: Iterable[Record]) -> Iterator[str]:
             yield _csv_line([row.get(name, "") for name in columns])
 
 
-def _flat(record: Record) -> dict[str, str]:
+def _flat(record: Item) -> dict[str, str]:
     """One text a column."""
     inputs, result = record.pop("input"), record.pop("result")
     money = Decimal(str(record.pop("money")))

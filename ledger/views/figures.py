@@ -175,7 +175,7 @@ class Spend(NamedTuple):
 
 def spend(store: Store, queue: Row) -> Spend:
     """Of one queue."""
-    rows = store.rows("latest_paces", phase=queue["phase"], limit=PACES)[::-1]
+    rows = store.rows("latest_rate_changes", phase=queue["phase"], limit=PACES)[::-1]
     points = [(row["at"], row["per_second"]) for row in rows]
     told = queue["name"], spending(queue), _share(queue), _rate(queue)
     if not points:
@@ -201,6 +201,6 @@ def _rate(queue: Row) -> str:
     if not queue["interval"]:
         return "no limit"
     full = as_rate(1 / queue["interval"])
-    if queue["pace"] >= 1:
+    if queue["rate_factor"] >= 1:
         return full
-    return f"{as_rate(queue['pace'] / queue['interval'])}, slowed down from {full}"
+    return f"{as_rate(queue['rate_factor'] / queue['interval'])}, slowed down from {full}"

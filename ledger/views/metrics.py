@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Sort = Literal["gauge", "counter"]
 
-STATES = ("pending", "held", "running", "done", "failed")
+STATES = ("pending", "deselected", "running", "done", "failed")
 
 OF_A_QUEUE: tuple[tuple[str, Sort, str, Callable[[Row], float | None]], ...] = (
     (
@@ -53,7 +53,7 @@ OF_A_QUEUE: tuple[tuple[str, Sort, str, Callable[[Row], float | None]], ...] = (
     ),
     (
         "rate_pace_ratio", "gauge", "Of the rate limit, what is used of it at present.",
-        lambda queue: queue["pace"] if queue["interval"] else None,
+        lambda queue: queue["rate_factor"] if queue["interval"] else None,
     ),
     (
         "queue_paused", "gauge", "Whether the queue is paused.",
@@ -134,7 +134,7 @@ def _of_jobs(store: Store) -> Iterable[Family]:
 
 
 def _of_tries(store: Store) -> Iterable[Family]:
-    tries = store.rows("tries_by_outcome")
+    tries = store.rows("attempts_by_outcome")
     names = {queue["phase"]: queue["name"] for queue in all_queues(store)}
     rows = [(names[row["phase"]], row) for row in tries]
 

@@ -19,12 +19,12 @@ import click
 from ledger.process import clock, worker_state
 from ledger.store.plan import Documents
 from ledger.text import counted, duration, first_words, printable, speed
-from ledger.views.eta import Forecast, Pace
+from ledger.views.eta import Estimator, Forecast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ledger.process.worker_state import InHand
+    from ledger.process.worker_state import InFlight
     from ledger.project.load import Project
     from ledger.store.claims import KindCount, Store
 
@@ -56,7 +56,7 @@ class Snapshot:
     """A run at one moment.
 
     `before` is how many jobs were settled before it began, `rate` the jobs it settles in a
-    second, as measured (None before there is anything to measure), `places` how many
+    second, as measured (None before there is anything to measure), `worker_count` how many
     workers were asked for, `ending` why no more jobs are taken, if so, `spending` what queues
     have spent, `waits_for` why nothing new begins for the moment.
     """
@@ -68,7 +68,7 @@ class Snapshot:
     forecast: Forecast | None = None
     deaths: int = 0
     before: int = 0
-    places: int = 1
+    worker_count: int = 1
     ending: Literal["", "interrupted", "failed"] = ""
     spending: tuple[str, ...] = ()
     waits_for: str = ""
@@ -112,7 +112,7 @@ class Watched(Protocol):
     store: Store
     interrupted: bool
     deaths: int
-    held: str | None
+    throttled: str | None
 
     @property
     def children(self) -> Sequence[Any]:
@@ -120,7 +120,7 @@ class Watched(Protocol):
         ...
 
     @property
-    def places(self) -> int:
+    def worker_count(self) -> int:
         """How many workers were asked for."""
         ...
 
@@ -151,7 +151,7 @@ class Meter:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._before: Snapshot | None = None
-        self._pace = Pace(1)
+        self._pace = Estimator(1)
         self._rows: dict[int, AtWork] = {}
         self._snippets: dict[str, str] = {}
 
@@ -160,7 +160,7 @@ class Meter:
         now = time.monotonic()
         counts = tuple(supervisor.counts())
         workers = self._workers(supervisor)
-        self._pace.workers = supervisor.places
+        self._pace.workers = supervisor.worker_count
         self._pace.look(now, counts, [worker.kind for worker in workers if worker.job])
         snapshot = Snapshot(
             elapsed=now - self._started,
@@ -170,10 +170,10 @@ class Meter:
             forecast=self._pace.forecast(counts),
             deaths=self._deaths(supervisor),
             before=self._settled_before(counts),
-            places=supervisor.places,
+            worker_count=supervisor.worker_count,
             ending=self._ending(supervisor, counts),
             spending=supervisor.spending(),
-            waits_for=supervisor.held or "",
+            waits_for=supervisor.throttled or "",
         )
         self._before = snapshot
         return snapshot
@@ -208,7 +208,7 @@ class Meter:
 
     def _row(self, supervisor: Watched, number: int, worker: int | None) -> AtWork:
         folder = supervisor.project.state / "workers"
-        hand = worker_state.in_hand(folder, worker) if worker is not None else None
+        hand = worker_state.in_flight(folder, worker) if worker is not None else None
         if worker is None or hand is None:
             return AtWork(number, "starting")
         seconds = max(0.0, clock.now() - hand.since)
@@ -222,7 +222,7 @@ class Meter:
         self._rows[worker] = row
         return row
 
-    def _snippet(self, supervisor: Watched, hand: InHand) -> str:
+    def _snippet(self, supervisor: Watched, hand: InFlight) -> str:
         kind, _, key = hand.name.partition("/")
         if kind not in KINDS_OF_A_DOCUMENT:
             return ""
@@ -247,7 +247,7 @@ class View:
         """Called once, at the end."""
 
 
-class PacedView(View):
+class PeriodicView(View):
     """Shows a snapshot at once, every so many seconds, at Ctrl+C, and at the end.
 
     When whoever reads it is gone (Ctrl+C ends `| tee` first), the run goes on unseen: it
@@ -291,7 +291,7 @@ class PacedView(View):
         self.show(snapshot)
 
 
-class PlainView(PacedView):
+class PlainView(PeriodicView):
     """A line at the start, every few seconds, and at the end: for logs and pipes."""
 
     every = 5.0
@@ -310,7 +310,7 @@ class PlainView(PacedView):
         click.echo(verdict(snapshot), file=self.stream)
 
 
-class JsonView(PacedView):
+class JsonView(PeriodicView):
     """One JSON object a line."""
 
     def show(self, snapshot: Snapshot) -> None:
@@ -360,7 +360,7 @@ def _can_redraw(stream: TextIO) -> bool:
 def opening(snapshot: Snapshot) -> str:
     """What is to be done."""
     done = f"{snapshot.done:,} of {snapshot.total:,} jobs done, " if snapshot.done else ""
-    return f"{done}{snapshot.left:,} to build with {counted(snapshot.places, 'worker')}"
+    return f"{done}{snapshot.left:,} to build with {counted(snapshot.worker_count, 'worker')}"
 
 
 def _moment(snapshot: Snapshot) -> str:

@@ -37,7 +37,7 @@ CAUSES = 50
 UNCERTAIN = 50
 """The limits of what is shown, so that a browser can show it; each is said where it cuts."""
 
-STATES = ("done", "running", "pending", "held", "failed")
+STATES = ("done", "running", "pending", "deselected", "failed")
 
 
 def write_report(project: Project, output: Path | None) -> str:
@@ -78,7 +78,7 @@ def gather(store: Store) -> dict[str, Any]:
         "more_uncertain": sum(1 for _ in uncertain),
         "throughput": throughput(store, run),
         "durations": durations(store, counts),
-        "timeline": timeline(store.rows("latest_tries", limit=TRIES)),
+        "timeline": timeline(store.rows("latest_attempts", limit=TRIES)),
         "causes": causes[:CAUSES],
         "more_causes": len(causes) - CAUSES,
         "cut_failures": sum(cause.tries for cause in causes) == FAILURES,

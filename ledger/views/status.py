@@ -11,7 +11,7 @@ import click
 
 from ledger.coordinator.recovery import coordinator_lives
 from ledger.process import clock, worker_state
-from ledger.process.wakeup import Bell
+from ledger.process.wakeup import Wakeup
 from ledger.queues.spending import queue_lines, queue_status
 from ledger.store.claims import Store
 from ledger.store.connection import journal_mode, sqlite_version
@@ -35,7 +35,7 @@ class Status:
     run: dict[str, Any] | None
     queues: tuple[dict[str, Any], ...]
     uncertain: tuple[dict[str, Any], ...]
-    in_hand: tuple[tuple[int, str, float], ...]
+    in_flight: tuple[tuple[int, str, float], ...]
     going_on: bool
 
     def total(self, state: str) -> int:
@@ -53,16 +53,16 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        states = ("pending", "held", "running", "done", "failed")
+        states = ("pending", "deselected", "running", "done", "failed")
         return {
             **{state: self.total(state) for state in states},
             "rate": self.rate,
             "going_on": self.going_on,
             "run": self.run,
             "kinds": [asdict(count) for count in self.counts],
-            "in_hand": [
+            "in_flight": [
                 {"worker": worker, "job": job, "seconds": round(seconds, 3)}
-                for worker, job, seconds in self.in_hand
+                for worker, job, seconds in self.in_flight
             ],
             "queues": list(self.queues),
             "uncertain": list(self.uncertain),
@@ -85,16 +85,16 @@ def read_status(project: Project) -> Status:
         run=dict(run) if run is not None else None,
         queues=queues,
         uncertain=uncertain,
-        in_hand=_in_hand(project, workers) if going_on else (),
+        in_flight=_in_flight(project, workers) if going_on else (),
         going_on=going_on,
     )
 
 
-def _in_hand(
+def _in_flight(
     project: Project, workers: list[tuple[int, int]]
 ) -> tuple[tuple[int, str, float], ...]:
     folder = project.state / "workers"
-    hands = [(number, worker_state.in_hand(folder, worker)) for worker, number in workers]
+    hands = [(number, worker_state.in_flight(folder, worker)) for worker, number in workers]
     return tuple(
         (number, hand.name, clock.now() - hand.since) for number, hand in hands if hand and hand.job
     )
@@ -105,13 +105,13 @@ def show_status(project: Project, *, watch: bool, as_json: bool) -> None:
     if not watch:
         return _show(project, as_json=as_json)
     # a handler, since a KeyboardInterrupt that comes at a bad moment is lost within the driver
-    bell = Bell()
-    signal.signal(signal.SIGINT, lambda *_: bell.ring())
+    wakeup = Wakeup()
+    signal.signal(signal.SIGINT, lambda *_: wakeup.notify())
     while True:
         if not as_json:
             click.clear()
         _show(project, as_json=as_json)
-        if bell.wait(WATCH_SECONDS):
+        if wakeup.wait(WATCH_SECONDS):
             return None
 
 
@@ -125,16 +125,16 @@ def _lines(status: Status) -> list[str]:
     lines = [f"{'kind':16}{'done':>10}{'running':>10}{'pending':>10}{'held':>8}{'failed':>8}"]
     lines += [
         f"{count.name:16}{count.done:>10,}{count.running:>10,}{count.pending:>10,}"
-        f"{count.held:>8,}{count.failed:>8,}"
+        f"{count.deselected:>8,}{count.failed:>8,}"
         for count in status.counts
     ]
     lines += ["", _summary(status)]
     lines += [line for queue in status.queues for line in queue_lines(queue)]
     lines += _uncertain(status)
-    if status.going_on and status.run and status.run["hold"]:
-        lines.append(f"nothing new begins: {status.run['hold']}")
+    if status.going_on and status.run and status.run["throttled"]:
+        lines.append(f"nothing new begins: {status.run['throttled']}")
     lines += [
-        f"  worker {worker:>3}  {job}  {seconds:.1f} s" for worker, job, seconds in status.in_hand
+        f"  worker {worker:>3}  {job}  {seconds:.1f} s" for worker, job, seconds in status.in_flight
     ]
     if journal_mode() != "wal":
         lines.append(
@@ -168,7 +168,7 @@ def _fate(job: dict[str, Any]) -> str:
 
 
 def _summary(status: Status) -> str:
-    total = sum(count.total + count.held for count in status.counts)
+    total = sum(count.total + count.deselected for count in status.counts)
     parts = [f"{status.total('done'):,} of {total:,} done"]
     if status.total("failed"):
         parts.append(f"{status.total('failed'):,} failed")

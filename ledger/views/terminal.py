@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.text import Text
 
 from ledger.text import counted, duration, speed
-from ledger.views.progress import AtWork, PacedView, Snapshot, opening, verdict
+from ledger.views.progress import AtWork, PeriodicView, Snapshot, opening, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ FEWEST_WORKER_LINES = 3
 BLANK = Text("")
 
 
-class LiveView(PacedView):
+class LiveView(PeriodicView):
     """Draws the run over and over in the same place; leaves one line behind."""
 
     every = 0.25
@@ -91,7 +91,7 @@ def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
     """One picture of the run that fits a terminal of this size."""
     foot = _foot(snapshot, size.width)
     room = max(0, size.height - 1 - len(foot))
-    workers = min(snapshot.places, WORKER_LINES)
+    workers = min(snapshot.worker_count, WORKER_LINES)
     above = _phases(snapshot, size.width, room - workers)
     if room - len(above) < min(workers, FEWEST_WORKER_LINES):
         above = []
@@ -198,9 +198,10 @@ def _worker_lines(snapshot: Snapshot, width: int, room: int) -> list[Text]:
     if room <= 0:
         return []
     there = {worker.worker: worker for worker in snapshot.workers}
-    if snapshot.places <= room:
+    if snapshot.worker_count <= room:
         return [
-            _worker(number, there.get(number), width) for number in range(1, snapshot.places + 1)
+            _worker(number, there.get(number), width)
+            for number in range(1, snapshot.worker_count + 1)
         ]
     longest = sorted(there.values(), key=_longest_first)[: room - 1]
     shown = sorted(longest, key=lambda worker: worker.worker)

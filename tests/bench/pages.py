@@ -40,13 +40,13 @@ def at_depth(bench: Bench) -> Outcome:
 
 
 def _against_writing(
-    bench: Bench, site: Site, kinds: tuple[str, ...], orders: tuple[Any, ...], limit: float
+    bench: Bench, site: Site, kinds: tuple[str, ...], options: tuple[Any, ...], limit: float
 ) -> Outcome:
     """Build the pages of these kinds again and again, by turns with plain writing."""
-    _build_seconds(site, kinds, orders)
+    _build_seconds(site, kinds, options)
     sizes = [size for _, size in site.outputs(*kinds)]
     ours, plain = by_turns(
-        partial(_build_seconds, site, kinds, orders),
+        partial(_build_seconds, site, kinds, options),
         lambda: plain_write(bench.folder("plain"), sizes, WORKERS),
         bench.sizes.builds + 1,
     )
@@ -65,9 +65,9 @@ def _against_writing(
     )
 
 
-def _build_seconds(site: Site, kinds: tuple[str, ...], orders: tuple[Any, ...]) -> float:
+def _build_seconds(site: Site, kinds: tuple[str, ...], options: tuple[Any, ...]) -> float:
     """Build pages whose files have gone; everything before them is there."""
     for kind in kinds:
         shutil.rmtree(site.root / "site" / kind, ignore_errors=True)
-    site.build(WORKERS, *orders)
+    site.build(WORKERS, *options)
     return site.run_seconds()

@@ -85,10 +85,10 @@ class Site:
             text=True,
         )
 
-    def build(self, workers: int, *orders: object) -> float:
+    def build(self, workers: int, *options: object) -> float:
         """Spawn, with nothing of earlier builds still on its way to the disk."""
         os.sync()
-        return self.ledger("spawn", workers, "--quiet", *orders)
+        return self.ledger("spawn", workers, "--quiet", *options)
 
     def sql(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a statement."""

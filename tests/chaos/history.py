@@ -1,4 +1,4 @@
-"""The proof: what the ledger wrote down of every job, held against what the processes say they did.
+"""The proof: what the ledger wrote down of every job, deselected against what the processes say they did.
 
 The ledger's side is the audit, one row for every change of a job, written by triggers within
 the transaction that changed it. The processes' side are their accounts: claimed, started,
@@ -122,7 +122,7 @@ def _forbidden_steps(history: History) -> Iterator[Violation]:
         chains[change.job].append(change)
     for job in history.jobs:
         state, lease, attempts = "pending", None, 0
-        held: set[int] = set()
+        deselected: set[int] = set()
         for change in chains[job.id]:
             if not change.state_was:  # planned anew, perhaps under the number of one that went
                 state, lease, attempts = change.state, change.lease, change.attempts
@@ -133,7 +133,7 @@ def _forbidden_steps(history: History) -> Iterator[Violation]:
                 attempts,
             ):
                 yield Violation("changed unseen", f"{names[job.id]} before {tuple(change)}")
-            yield from _forbidden_step(change, names[job.id], held)
+            yield from _forbidden_step(change, names[job.id], deselected)
             state, lease, attempts = change.state, change.lease, change.attempts
         if (job.state, job.lease, job.attempts) != (state, lease, attempts):
             yield Violation(
@@ -143,8 +143,8 @@ def _forbidden_steps(history: History) -> Iterator[Violation]:
             )
 
 
-def _forbidden_step(change: Change, name: str, held: set[int]) -> Iterator[Violation]:
-    """What is wrong with one step; `held` are the tokens under which the job was claimed."""
+def _forbidden_step(change: Change, name: str, deselected: set[int]) -> Iterator[Violation]:
+    """What is wrong with one step; `deselected` are the tokens under which the job was claimed."""
     step = (change.state_was, change.state)
     if step == ("done", "done"):
         yield Violation("done twice", f"{name} {tuple(change)}")
@@ -152,10 +152,10 @@ def _forbidden_step(change: Change, name: str, held: set[int]) -> Iterator[Viola
         yield Violation("forbidden step", f"{name} {tuple(change)}")
     elif step in STEPS and not (STEPS[step](change) or _is_replanned(change)):
         yield Violation("attempts", f"{name} {step}: {tuple(change)}")
-    if change.lease in held and change.lease_was is None:
+    if change.lease in deselected and change.lease_was is None:
         yield Violation("claimed twice", f"{name} under token {change.lease}")
     if change.lease is not None:
-        held.add(change.lease)
+        deselected.add(change.lease)
 
 
 def _is_charged(change: Change) -> bool:
@@ -183,8 +183,8 @@ STEPS: dict[tuple[str, str], Callable[[Change], bool]] = {
     ("running", "pending"): lambda change: _is_free(change) or _is_charged(change),
     ("done", "pending"): _is_reset,
     ("failed", "pending"): _is_reset,
-    ("pending", "held"): _is_free,
-    ("held", "pending"): _is_free,
+    ("pending", "deselected"): _is_free,
+    ("deselected", "pending"): _is_free,
 }
 
 

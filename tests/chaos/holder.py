@@ -17,7 +17,7 @@ def main() -> None:
     while True:
         seconds = random.uniform(1.0, 4.0)
         if random.random() < 0.5:
-            with path.with_name("turnstile").open("a") as file:
+            with path.with_name("write-lock").open("a") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 time.sleep(seconds)
         else:

@@ -117,7 +117,7 @@ def _wrap_store(module: ModuleType) -> None:
 
 def _wrap_slots(module: ModuleType) -> None:
     """Tell of every job, from before it is in hand until after it has left it."""
-    slot = module.Slot
+    slot = module.WorkerState
     enter, leave = slot.enter, slot.leave
 
     def told_enter(self: Any, job: Any) -> None:
@@ -128,7 +128,7 @@ def _wrap_slots(module: ModuleType) -> None:
         leave(self)
         tell("ended", worker=self.number)
 
-    class Slot(slot):  # type: ignore[misc, valid-type]
+    class WorkerState(slot):  # type: ignore[misc, valid-type]
         """The slot, which knows whose it is."""
 
         def __init__(self, folder: Path, worker: int) -> None:
@@ -137,7 +137,7 @@ def _wrap_slots(module: ModuleType) -> None:
 
         enter, leave = told_enter, told_leave
 
-    module.Slot = Slot
+    module.WorkerState = WorkerState
 
 
 def _wrap_clock(module: ModuleType) -> None:

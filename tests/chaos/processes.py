@@ -146,10 +146,10 @@ class Commands:
                 os.killpg(leader, signal.SIGKILL)
         for process in self.leaders.values():
             process.wait()
-        self._bury()
+        self._recover_worker()
         self.leaders.clear()
 
-    def _bury(self) -> None:
+    def _recover_worker(self) -> None:
         own = os.getpid()
         for _ in range(200):
             left = [found for found in all_processes() if found.group in self.leaders]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ledger.corpus import read_corpus
 from ledger.corpus.dates import parse_date, sort_key
 from ledger.corpus.document import Document
-from ledger.corpus.ordered import Placed, place
+from ledger.corpus.ordered import OrderedDocument, order_documents
 from ledger.corpus.records import is_blank
 from ledger.corpus.slugs import DEVICES, slug
 from ledger.corpus.words import vocabulary
@@ -133,11 +133,11 @@ def check_error(error: BadInputError) -> None:
 
 def check_documents(documents: list[Document]) -> None:
     """What was read can be placed, stored and read back, and found again."""
-    placed = place(documents)
-    rows = [{name: getattr(item, name) for name in Placed.__slots__} for item in placed]
+    placed = order_documents(documents)
+    rows = [{name: getattr(item, name) for name in OrderedDocument.__slots__} for item in placed]
     text = json.dumps(rows, ensure_ascii=False)
 
-    assert placed == [Placed.from_row(row) for row in json.loads(text.encode())]
+    assert placed == [OrderedDocument.from_row(row) for row in json.loads(text.encode())]
     assert len(documents) == len({seen_anywhere(item.slug) for item in placed})
     assert not any(is_blank(item.label) for item in placed)
     vocabulary(documents, WordSettings(min_count=1, min_length=1))

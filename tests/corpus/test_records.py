@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.corpus.document import Document
-from ledger.corpus.records import Record, read_record
+from ledger.corpus.records import RecordResult, read_record
 from ledger.project.load import CorpusSettings
 
 SETTINGS = CorpusSettings(max_document_bytes=20)
@@ -25,7 +25,7 @@ FIELDS = ["id", "category", "content", "title", "author", "source", "creation_da
 NEARLY_RECORDS = st.dictionaries(st.sampled_from(FIELDS), ANY_JSON)
 
 
-def _read(raw: object) -> Record:
+def _read(raw: object) -> RecordResult:
     return read_record(raw, "poems.json record 7", SETTINGS)
 
 
@@ -61,7 +61,7 @@ def test_a_whole_record_is_read() -> None:
         author="Moses",
     )
 
-    assert Record("poems.json record 7", "law/1", expected) == _read(raw)
+    assert RecordResult("poems.json record 7", "law/1", expected) == _read(raw)
 
 
 @pytest.mark.parametrize("identifier", ["1", 1, "../../etc/passwd", "CON", "😀", -3, "x" * 1000])

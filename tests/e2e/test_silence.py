@@ -31,7 +31,7 @@ def reached(point):
 LEASE = "[workers]\nlease_seconds = 1\n"
 
 
-@pytest.mark.parametrize("point", ["JOB_IN_HAND", "SETTLE_WRITTEN", "CLAIM_WRITTEN"])
+@pytest.mark.parametrize("point", ["JOB_IN_FLIGHT", "SETTLE_WRITTEN", "CLAIM_WRITTEN"])
 def test_a_stopped_worker_is_ended_and_its_work_done(new_site, monkeypatch, point):
     """Within a transaction too, where it keeps all others from writing, the coordinator as well."""
     site = new_site(6, LEASE)
@@ -53,7 +53,7 @@ def test_an_orphan_that_dies_later_keeps_nothing(new_site, monkeypatch):
     (site.root / "stop_once.py").write_text(STOP_ONCE, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(site.root))
     monkeypatch.setenv("LEDGER_CHAOS", "stop_once")
-    monkeypatch.setenv("STOP_AT", "JOB_IN_HAND")
+    monkeypatch.setenv("STOP_AT", "JOB_IN_FLIGHT")
     first = site.start("spawn", 1)
     until((site.root / "stopped").exists, "a worker that stands still")
     (orphan,) = site.worker_pids()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CHECKS = [
     "sqlite", "filesystem", "integrity", "schema", "references", "counters", "plan", "temporary",
-    "leases", "workers", "leftovers", "files", "vectors", "space", "rankings", "runs", "ready", "queues",
+    "leases", "workers", "stale_outputs", "files", "vectors", "space", "rankings", "runs", "ready", "queues",
     "inodes", "open files", "processes",
 ]  # fmt: skip
 

@@ -237,10 +237,10 @@ def test_leftovers_are_deleted(site: Patient) -> None:
     """Files of an older plan that a kill kept from being deleted."""
     shutil.copy(site.root / "site" / "index.html", site.root / "site" / "old.html")
     with site.store() as store, store.immediate():
-        store.run("add_leftover", path="site/old.html")
+        store.run("add_stale_output", path="site/old.html")
 
-    assert "site/old.html" == site.look().bad("leftovers")[0]["where"]
-    assert {"leftovers"} == site.look("--fix").fixed
+    assert "site/old.html" == site.look().bad("stale_outputs")[0]["where"]
+    assert {"stale_outputs"} == site.look("--fix").fixed
     assert not (site.root / "site" / "old.html").exists()
 
 
@@ -249,10 +249,10 @@ def test_a_leftover_behind_a_link_is_left_to_a_person(site: Patient, tmp_path: P
     (tmp_path / "old.html").touch()
     (site.root / "site" / "away").symlink_to(tmp_path)
     with site.store() as store, store.immediate():
-        store.run("add_leftover", path="site/away/old.html")
+        store.run("add_stale_output", path="site/away/old.html")
 
     health = site.look("--fix")
 
     assert 1 == health.exit
-    assert "by hand" in health.bad("leftovers")[0]["remedy"]
+    assert "by hand" in health.bad("stale_outputs")[0]["remedy"]
     assert (tmp_path / "old.html").exists()

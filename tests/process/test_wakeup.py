@@ -1,4 +1,4 @@
-"""The bell wakes whoever waits, from handlers and threads, and never locks up."""
+"""The wakeup wakes whoever waits, from handlers and threads, and never locks up."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ import time
 
 import pytest
 
-from ledger.process.wakeup import Bell
+from ledger.process.wakeup import Wakeup
 
 
 @pytest.fixture
-def bell():
-    """A bell, closed again."""
-    made = Bell()
+def wakeup():
+    """A wakeup, closed again."""
+    made = Wakeup()
     yield made
     made.close()
 
 
-def test_one_that_has_rung_is_not_waited_for(bell):
+def test_one_that_has_rung_is_not_waited_for(wakeup):
     """Ringing before the wait counts."""
-    bell.ring()
+    wakeup.notify()
     started = time.monotonic()
 
-    bell.wait(30)
+    wakeup.wait(30)
 
     assert time.monotonic() - started < 5
 
 
-def test_many_rings_are_one(bell):
+def test_many_rings_are_one(wakeup):
     """However often it rang, it is heard once."""
     for _ in range(100_000):
-        bell.ring()
+        wakeup.notify()
     while_ringing = time.monotonic()
-    bell.wait(30)
+    wakeup.wait(30)
     assert time.monotonic() - while_ringing < 5
 
 
-def test_a_storm_of_signals_does_not_lock_it(bell):
+def test_a_storm_of_signals_does_not_lock_it(wakeup):
     """A handler that rings it, again and again while it is waited for, is no trouble.
 
     With a threading.Event in its place this hangs.
     """
-    before = signal.signal(signal.SIGUSR1, lambda *_: bell.ring())
+    before = signal.signal(signal.SIGUSR1, lambda *_: wakeup.notify())
     over = threading.Event()
 
     def storm() -> None:
@@ -55,6 +55,6 @@ def test_a_storm_of_signals_does_not_lock_it(bell):
     thread = threading.Thread(target=storm)
     thread.start()
     while not over.is_set():
-        bell.wait(0.01)
+        wakeup.wait(0.01)
     thread.join()
     signal.signal(signal.SIGUSR1, before)

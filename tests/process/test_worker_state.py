@@ -13,7 +13,7 @@ import pytest
 
 from ledger.jobs import Job
 from ledger.process import clock, worker_state
-from ledger.process.worker_state import InHand, Slot, in_hand, is_alive
+from ledger.process.worker_state import InFlight, WorkerState, in_flight, is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,9 @@ WORKER = """
 import sys
 from pathlib import Path
 from ledger.jobs import Job
-from ledger.process.worker_state import Slot
+from ledger.process.worker_state import WorkerState
 
-slot = Slot(Path(sys.argv[1]), 7)
+slot = WorkerState(Path(sys.argv[1]), 7)
 slot.enter(Job(1, "page", "first", "", {}, 1, 3))
 slot.leave()
 slot.enter(Job(42, "page", "law/0042", "", {}, 1, 3))
@@ -67,7 +67,7 @@ def test_the_job_in_hand_outlives_a_kill(worker: subprocess.Popen[bytes], tmp_pa
     worker.kill()
     worker.wait()
 
-    slot = in_hand(tmp_path, 7)
+    slot = in_flight(tmp_path, 7)
 
     assert slot is not None
     assert (42, 1, "page/law/0042") == (slot.job, slot.finished, slot.name)
@@ -75,7 +75,7 @@ def test_the_job_in_hand_outlives_a_kill(worker: subprocess.Popen[bytes], tmp_pa
 
 def test_a_missing_slot_is_nobodys(tmp_path: Path) -> None:
     """A worker that never had a slot is neither alive nor at work."""
-    assert (False, None) == (is_alive(tmp_path, 9), in_hand(tmp_path, 9))
+    assert (False, None) == (is_alive(tmp_path, 9), in_flight(tmp_path, 9))
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100])
@@ -83,24 +83,24 @@ def test_a_slot_that_is_not_written_yet_says_nothing(tmp_path: Path, content: by
     """A worker may be seen while it makes its slot."""
     (tmp_path / "7.slot").write_bytes(content)
 
-    assert in_hand(tmp_path, 7) is None
+    assert in_flight(tmp_path, 7) is None
 
 
 def test_a_new_slot_is_empty(tmp_path: Path) -> None:
     """Before the first job nothing is in hand and nothing finished."""
-    Slot(tmp_path / "deep" / "workers", 1)
+    WorkerState(tmp_path / "deep" / "workers", 1)
 
-    assert InHand(0, 0.0, 0, "") == in_hand(tmp_path / "deep" / "workers", 1)
+    assert InFlight(0, 0.0, 0, "") == in_flight(tmp_path / "deep" / "workers", 1)
 
 
 def test_between_jobs_nothing_is_in_hand(tmp_path: Path) -> None:
     """After a job the slot is empty, and has counted it."""
-    slot = Slot(tmp_path, 1)
+    slot = WorkerState(tmp_path, 1)
     for number in (5, 6):
         slot.enter(job(number))
         slot.leave()
 
-    seen = in_hand(tmp_path, 1)
+    seen = in_flight(tmp_path, 1)
 
     assert seen is not None
     assert (0, 2, "") == (seen.job, seen.finished, seen.name)
@@ -109,9 +109,9 @@ def test_between_jobs_nothing_is_in_hand(tmp_path: Path) -> None:
 def test_it_says_since_when(tmp_path: Path) -> None:
     """The job in hand is there since a time on the clock of leases."""
     before = clock.now()
-    Slot(tmp_path, 1).enter(job())
+    WorkerState(tmp_path, 1).enter(job())
 
-    seen = in_hand(tmp_path, 1)
+    seen = in_flight(tmp_path, 1)
 
     assert seen is not None
     assert before <= seen.since <= clock.now()
@@ -120,9 +120,9 @@ def test_it_says_since_when(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["x" * 5_000, "詩" * 500, "😀" * 60])
 def test_a_long_name_is_cut(tmp_path: Path, key: str) -> None:
     """A name that does not fit is shown as far as it does; the job's number is whole."""
-    Slot(tmp_path, 1).enter(job(2**62, key))
+    WorkerState(tmp_path, 1).enter(job(2**62, key))
 
-    seen = in_hand(tmp_path, 1)
+    seen = in_flight(tmp_path, 1)
 
     assert seen is not None
     assert 2**62 == seen.job
@@ -131,10 +131,10 @@ def test_a_long_name_is_cut(tmp_path: Path, key: str) -> None:
 
 def test_a_slot_is_held_once(tmp_path: Path) -> None:
     """Nobody else can take a slot that is held."""
-    held = Slot(tmp_path, 1)
+    held = WorkerState(tmp_path, 1)
 
     with pytest.raises(BlockingIOError):
-        Slot(tmp_path, 1)
+        WorkerState(tmp_path, 1)
 
     held.leave()
 
@@ -146,12 +146,12 @@ def test_a_worker_that_is_only_looked_at_can_start(tmp_path: Path) -> None:
     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # what is_alive holds for a moment
     threading.Timer(0.05, os.close, [file]).start()
 
-    Slot(tmp_path, 1)
+    WorkerState(tmp_path, 1)
 
 
 def test_removing_forgets(tmp_path: Path) -> None:
     """A removed slot is gone, and can be removed again."""
-    Slot(tmp_path, 1)
+    WorkerState(tmp_path, 1)
     worker_state.remove(tmp_path, 1)
     worker_state.remove(tmp_path, 1)
 
@@ -161,7 +161,7 @@ def test_removing_forgets(tmp_path: Path) -> None:
 def test_what_a_dead_coordinator_left_is_swept(tmp_path):
     """The slots of workers that are registered and have not ended stay."""
     for worker in (1, 2, 3):
-        Slot(tmp_path, worker)
+        WorkerState(tmp_path, worker)
 
     worker_state.sweep(tmp_path, keep=[2])
 

@@ -166,7 +166,7 @@ def test_a_program_that_is_not_there_is_told_before(bulk: Bulk) -> None:
     assert bulk.states("x") == {"a": "pending"}
 
 
-@pytest.mark.parametrize(("only", "state"), [((), "done"), (("--only", "x"), "held")])
+@pytest.mark.parametrize(("only", "state"), [((), "done"), (("--only", "x"), "deselected")])
 def test_work_may_be_added_while_a_run_goes_on(
     bulk: Bulk, only: tuple[str, ...], state: str
 ) -> None:
@@ -307,7 +307,7 @@ def test_after_a_kill_of_everything_what_it_ran_is_ended(bulk: Bulk) -> None:
 def test_effects_that_must_not_repeat_are_held(bulk: Bulk) -> None:
     """Its worker died while it was at it: it waits for somebody to say what to do."""
     pay = "echo {} >> paid; while [ ! -e go ]; do sleep 0.02; done"
-    bulk.add("pay", "--uncertain", "hold", "--", "sh", "-c", pay, ":::", "a")
+    bulk.add("pay", "--uncertain", "park", "--", "sh", "-c", pay, ":::", "a")
     run = bulk.start("spawn", 1, "-q", "--keep-going")
     until((bulk.root / "paid").exists, "the effect")
     (pid,) = bulk.sql("SELECT pid FROM workers WHERE ended_at IS NULL")[0]

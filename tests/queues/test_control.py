@@ -1,4 +1,4 @@
-"""Control from another shell: pause, cancel, stop, detach, attach; order and restraint."""
+"""Control from another shell: pause, cancel, stop, detach, attach; order and throttle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from e2e.conftest import until
 
-from ledger.coordinator.throttle import Restraint, hottest_sensor
+from ledger.coordinator.throttle import Throttle, hottest_sensor
 
 if TYPE_CHECKING:
     from queues.conftest import Bulk
@@ -101,7 +101,7 @@ def test_only_one_queue_and_what_comes_before(bulk: Bulk) -> None:
         bulk.add(name, *more, "--", "echo", name)
     bulk.spawn("--only", "b")
     states = [bulk.states(name)["once"] for name in "abc"]
-    assert states == ["done", "done", "held"]
+    assert states == ["done", "done", "deselected"]
     assert "no queue or job kind" in bulk.spawn("--only", "d", expect=2)
 
 
@@ -158,13 +158,13 @@ def test_a_busy_machine_holds_claims_back(bulk: Bulk) -> None:
 
 def test_restraint() -> None:
     """Only what is named counts; a machine that tells no temperature is not called cool or hot."""
-    assert Restraint().why() is None
-    assert "load" in (Restraint(load=-1.0).why() or "")
-    assert Restraint(load=1e9, memfree=1).why() is None
-    assert "memory" in (Restraint(memfree=10**18).why() or "")
+    assert Throttle().why() is None
+    assert "load" in (Throttle(load=-1.0).why() or "")
+    assert Throttle(load=1e9, memfree=1).why() is None
+    assert "memory" in (Throttle(memfree=10**18).why() or "")
     if hottest_sensor() is None:
-        assert "no sensor" in Restraint(temperature=50).notes()[0]
-    assert Restraint().notes() == []
+        assert "no sensor" in Throttle(temperature=50).notes()[0]
+    assert Throttle().notes() == []
 
 
 def test_those_who_come_too_late_are_no_casualties(bulk: Bulk) -> None:

@@ -22,12 +22,12 @@ from ledger.queues.amounts import (
     price_a_token,
 )
 from ledger.store.limits import (
-    Purse,
+    Amount,
     faster,
     is_a_step,
     lateness,
     money_of,
-    next_turn,
+    next_rate_slot,
     rests_until,
     slower,
 )
@@ -36,7 +36,7 @@ from ledger.store.limits import (
 def queue(**more: Any) -> Any:
     """A row of `queues`."""
     row = {
-        "interval": 0.1, "burst": 1, "due": 0.0, "resume_at": 0.0, "adaptive": 1, "pace": 1.0,
+        "interval": 0.1, "burst": 1, "due": 0.0, "resume_at": 0.0, "adaptive": 1, "rate_factor": 1.0,
         "slowed_at": 0.0, "price_in": 2, "price_out": 10, "price_call": None,
         "money_ceiling": None, "tokens_ceiling": None,
     }  # fmt: skip
@@ -55,7 +55,7 @@ def test_no_window_has_more_than_rate_and_burst(
     row, now, starts = queue(burst=burst, interval=interval), 100.0, []
     for pause in pauses:
         now += pause * interval
-        turn = next_turn(row, now)
+        turn = next_rate_slot(row, now)
         row["due"] = turn.due
         assert turn.start >= now
         starts.append(turn.start + lateness(row) * (len(starts) % 2))  # every other one is late
@@ -71,7 +71,7 @@ def test_waiting_costs_no_throughput() -> None:
     """Turns that are taken ahead are exactly an interval apart."""
     row, starts = queue(), []
     for _ in range(50):
-        turn = next_turn(row, 100.0)
+        turn = next_rate_slot(row, 100.0)
         row["due"] = turn.due
         starts.append(turn.start)
 
@@ -84,7 +84,7 @@ def test_no_burst_follows_a_rest() -> None:
     row |= rests_until(row, 100.0, 5.0)
     starts = []
     for _ in range(5):
-        turn = next_turn(row, 101.0)
+        turn = next_rate_slot(row, 101.0)
         row["due"] = turn.due
         starts.append(turn.start)
 
@@ -94,25 +94,25 @@ def test_no_burst_follows_a_rest() -> None:
 
 def test_without_a_rate_jobs_start_at_once() -> None:
     """A queue without a rate has no bucket, and nothing is too late."""
-    assert next_turn(queue(interval=None), 7.0) == (7.0, 0.0)
+    assert next_rate_slot(queue(interval=None), 7.0) == (7.0, 0.0)
     assert lateness(queue(interval=None)) == math.inf
 
 
 def test_a_burst_of_refusals_halves_the_rate_once() -> None:
     """Twenty workers that are refused together say it once."""
     row = queue()
-    pace = slower(row, 100.0)
-    assert pace == 0.5
+    factor = slower(row, 100.0)
+    assert factor == 0.5
 
-    row |= {"pace": pace, "slowed_at": 100.0}
+    row |= {"rate_factor": factor, "slowed_at": 100.0}
     assert slower(row, 100.2) is None
     assert slower(row, 110.0) == 0.25
 
 
 def test_the_rate_creeps_back() -> None:
     """Every success gives a hundredth of the full rate back, and no more than all of it."""
-    assert faster(queue(pace=0.5), 1) == pytest.approx(0.51)
-    assert faster(queue(pace=0.999), 1) == 1.0
+    assert faster(queue(rate_factor=0.5), 1) == pytest.approx(0.51)
+    assert faster(queue(rate_factor=0.999), 1) == 1.0
     assert faster(queue(), 1) is None
     assert is_a_step(0.79, 0.8) and is_a_step(0.995, 1.0) and not is_a_step(0.81, 0.82)
 
@@ -120,7 +120,7 @@ def test_the_rate_creeps_back() -> None:
 def test_not_adaptive_stays_as_it_is() -> None:
     """Only who asks for it gets another rate."""
     assert slower(queue(adaptive=0), 5.0) is None
-    assert faster(queue(adaptive=0, pace=0.5), 1) is None
+    assert faster(queue(adaptive=0, rate_factor=0.5), 1) is None
 
 
 def test_money_is_exact() -> None:
@@ -131,13 +131,13 @@ def test_money_is_exact() -> None:
 
 
 def test_ceilings() -> None:
-    """A purse fits up to the last unit, and not one further."""
+    """A amount fits up to the last unit, and not one further."""
     row = queue(money_ceiling=10, tokens_ceiling=5)
 
-    assert Purse(10, 5).fits(row)
-    assert not Purse(11, 5).fits(row)
-    assert not Purse(10, 6).fits(row)
-    assert Purse(10**18, 10**18).fits(queue())
+    assert Amount(10, 5).fits(row)
+    assert not Amount(11, 5).fits(row)
+    assert not Amount(10, 6).fits(row)
+    assert Amount(10**18, 10**18).fits(queue())
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_doctor_knows_queues(bulk: Bulk) -> None:
     bulk.write("in.jsonl", '{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n')
     bulk.write("p.j2", "{{ text }}")
     words = ["--kind", "llm", "--input", "in.jsonl", "--prompt", "p.j2", "--embed", "--model", "m"]
-    bulk.add("vectors", *words, "--key-env", "", "--budget", "1", "--uncertain", "hold")
+    bulk.add("vectors", *words, "--key-env", "", "--budget", "1", "--uncertain", "park")
     with bulk.store(read_only=False) as store, store.immediate():
         store.connection.execute("INSERT INTO results VALUES (1, '[1, 2]'), (2, '[1, 2, 3]')")
         store.connection.execute("UPDATE jobs SET state = 'failed', uncertain = 1 WHERE id = 2")

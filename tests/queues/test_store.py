@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ledger.errors import BadInputError, Reason
-from ledger.jobs import Receipt, Settlement, Spent
+from ledger.jobs import AttemptRecord, Settlement, Spent
 from ledger.store.claims import StaleLeaseError, Store
-from ledger.store.connection import migrate
-from ledger.store.queues import BulkJob, Queue, add_jobs
+from ledger.store.migrations import migrate
+from ledger.store.queues import Queue, QueueJob, add_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,17 +36,19 @@ class Desk:
         """Add jobs that may take so many tokens each."""
         queue = Queue("q", "llm", "worker.kinds.queue.llm", {}, limits)
         add_jobs(
-            self.store, queue, [BulkJob(str(n), "f", {"n": n}, "", tokens) for n in range(jobs)]
+            self.store, queue, [QueueJob(str(n), "f", {"n": n}, "", tokens) for n in range(jobs)]
         )
 
     def claim(self, worker: int = 0, limit: int = 10) -> Claim | None:
         """Claim for one of the workers."""
         return self.store.claim(self.run, self.workers[worker], limit, LEASE)
 
-    def settle(self, claim: Claim, receipt: Receipt, state: str = "done", worker: int = 0) -> None:
+    def settle(
+        self, claim: Claim, receipt: AttemptRecord, state: str = "done", worker: int = 0
+    ) -> None:
         """Settle all of a claim alike."""
         settlements = [
-            Settlement(job.id, state, 0.1, receipt=receipt, reason=Reason("why"))  # type: ignore[arg-type]
+            Settlement(job.id, state, 0.1, record=receipt, reason=Reason("why"))  # type: ignore[arg-type]
             for job in claim.jobs
         ]
         self.store.settle(self.run, self.workers[worker], claim.token, settlements)
@@ -67,8 +69,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     made.store.close()
 
 
-def _took(tokens: int) -> Receipt:
-    return Receipt(0.0, spent=Spent(tokens, 0, 1))
+def _took(tokens: int) -> AttemptRecord:
+    return AttemptRecord(0.0, spent=Spent(tokens, 0, 1))
 
 
 def test_what_others_reserved_counts(desk: Desk) -> None:
@@ -106,7 +108,7 @@ def test_where_nobody_knows_all_of_it_counts(desk: Desk) -> None:
     desk.add(1)
     claim = desk.claim()
     assert claim is not None
-    desk.settle(claim, Receipt(0.0, spent=None))
+    desk.settle(claim, AttemptRecord(0.0, spent=None))
     assert desk.queue["tokens_spent"] == 100
 
 
@@ -141,7 +143,7 @@ def test_a_rest_holds_the_whole_queue_back(desk: Desk) -> None:
     first, second = desk.claim(0), desk.claim(1)
     assert first is not None and second is not None
     assert desk.store.may_begin(PHASE, second.start)
-    desk.settle(first, Receipt(0.0, spent=Spent(), rest=5.0), state="pending")
+    desk.settle(first, AttemptRecord(0.0, spent=Spent(), rest=5.0), state="pending")
     desk.time += 0.1
     assert not desk.store.may_begin(PHASE, second.start)
     desk.time += 4.0
@@ -157,12 +159,12 @@ def test_a_restart_of_the_machine_leaves_what_was_held_uncertain(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which of them a worker was at nobody knows after a power cut."""
-    desk.add(2, policy="hold")
-    desk.store.adopt_boot()
+    desk.add(2, policy="park")
+    desk.store.recover_after_reboot()
     claim = desk.claim()
     assert claim is not None
     monkeypatch.setattr("ledger.process.clock.boot_id", lambda: "another boot")
-    desk.store.adopt_boot()
+    desk.store.recover_after_reboot()
     rows = desk.store.rows("uncertain_jobs")
     assert len(rows) == len(claim.jobs) and all(row["open"] for row in rows)
     assert desk.queue["tokens_spent"] == 100 * len(claim.jobs)
@@ -173,9 +175,9 @@ def test_a_changed_job_forgets_its_result(desk: Desk) -> None:
     desk.add(1)
     claim = desk.claim()
     assert claim is not None
-    desk.settle(claim, Receipt(0.0, result={"a": 1}))
+    desk.settle(claim, AttemptRecord(0.0, result={"a": 1}))
     assert desk.store.result(claim.jobs[0].id) == {"a": 1}
-    changed = BulkJob("0", "other", {"n": 0}, "", 100)
+    changed = QueueJob("0", "other", {"n": 0}, "", 100)
     assert add_jobs(desk.store, Queue("q", "llm", "m", {}), [changed]).changed == 1
     assert desk.store.result(claim.jobs[0].id) is None
     assert json.loads(desk.queue["after"]) == []
@@ -197,23 +199,23 @@ def test_after_a_restart_no_old_time_holds_a_queue_back(
 ) -> None:
     """The clock of leases begins anew with the machine: turns and rests of before mean nothing."""
     desk.add(3, interval=60.0)
-    desk.store.adopt_boot()
+    desk.store.recover_after_reboot()
     claim = desk.claim()
     assert claim is not None
-    desk.settle(claim, Receipt(0.0, rest=3_600.0), state="pending")
+    desk.settle(claim, AttemptRecord(0.0, rest=3_600.0), state="pending")
     desk.time = 5.0
     assert desk.claim() is None
     monkeypatch.setattr("ledger.process.clock.boot_id", lambda: "another boot")
-    desk.store.adopt_boot()
+    desk.store.recover_after_reboot()
     claim = desk.claim()
     assert claim is not None and claim.start == 5.0
 
 
 def test_an_output_is_nobodys_to_take(desk: Desk) -> None:
     """Also one whose letters are not ASCII's, in whatever case; and nothing is changed by the try."""
-    add_jobs(desk.store, Queue("a", "command", "m", {}), [BulkJob("1", "f", {}, "out/\u00c9.txt")])
+    add_jobs(desk.store, Queue("a", "command", "m", {}), [QueueJob("1", "f", {}, "out/\u00c9.txt")])
     for path in ("out/\u00c9.txt", "out/\u00e9.TXT"):
         with pytest.raises(BadInputError, match="1 problem") as refusal:
-            add_jobs(desk.store, Queue("b", "command", "m", {}), [BulkJob("1", "f", {}, path)])
+            add_jobs(desk.store, Queue("b", "command", "m", {}), [QueueJob("1", "f", {}, path)])
         assert "command/a/1" in str(refusal.value) and "command/b/1" in str(refusal.value)
     assert [row["name"] for row in desk.store.rows("queues")] == ["a"]

@@ -60,9 +60,9 @@ class Trial(Site):
 
     def order(self, key: str, code: str, *, once: bool = False) -> None:
         """Have a job do this, every time or the first time only."""
-        path = self.root / "orders.json"
-        orders = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        path.write_text(json.dumps({**orders, key: {"code": code, "once": once}}), "utf-8")
+        path = self.root / "options.json"
+        options = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        path.write_text(json.dumps({**options, key: {"code": code, "once": once}}), "utf-8")
 
     def go(self, name: str = "go") -> None:
         """Let those go on who wait for a file of that name."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from e2e.conftest import until
 
-from ledger.coordinator.watchdog import Warden
+from ledger.coordinator.watchdog import Watchdog
 from ledger.process import clock
 from ledger.project.load import load_project
 
@@ -126,7 +126,7 @@ def test_a_pid_is_no_reason_to_kill(trial, sleeper):
     """The warden ends the silent, not somebody who has got their pid since."""
     site = trial("ab")
     leave_behind(site, sleeper.pid, -1_000)
-    warden = Warden(load_project(site.root))
+    warden = Watchdog(load_project(site.root))
 
     with site.store(read_only=True) as store:
         warden.look(store)
@@ -140,7 +140,7 @@ def test_a_writer_that_cannot_sign_in_lets_others_pass(trial):
     """The turnstile is free again when its holder cannot write who he is (a failing disk)."""
     site = trial("ab")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with site.store() as store, (site.root / ".ledger" / "turnstile").open() as turnstile:
+    with site.store() as store, (site.root / ".ledger" / "write-lock").open() as turnstile:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
         try:
             with pytest.raises(OSError, match="large"), store.immediate():

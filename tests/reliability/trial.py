@@ -1,6 +1,6 @@
 """trial: jobs that do what a test tells them to, and write down that they did.
 
-`jobs.json` names what is planned; `orders.json` is read when a job runs: Python that is executed
+`jobs.json` names what is planned; `options.json` is read when a job runs: Python that is executed
 within the worker, every time or once. `ran` gets a line when a job begins and one when it is over.
 """
 
@@ -55,8 +55,8 @@ def run(job: Job, context: Any) -> list[Output]:
 
 def _ordered(root: Path, job: Job) -> str:
     """What the job is to do this time; when it has begun the order counts as obeyed."""
-    orders = root / "orders.json"
-    order = json.loads(orders.read_text("utf-8")).get(job.key) if orders.exists() else None
+    options = root / "options.json"
+    order = json.loads(options.read_text("utf-8")).get(job.key) if options.exists() else None
     if order is None or (order["once"] and (root / f"obeyed-{job.key}").exists()):
         return ""
     (root / f"obeyed-{job.key}").touch()

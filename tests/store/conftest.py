@@ -11,7 +11,7 @@ from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Published, Settlement
 from ledger.store import connection as db
 from ledger.store.claims import Store
-from ledger.store.connection import migrate
+from ledger.store.migrations import migrate
 from ledger.store.plan import Changes, PlannedJob, replan
 
 if TYPE_CHECKING:

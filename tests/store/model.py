@@ -126,14 +126,16 @@ class Model:
             self.jobs[number].state, self.jobs[number].token = "running", token
 
     def under(self, token: int) -> list[int]:
-        """The jobs that are held under a lease."""
+        """The jobs that are deselected under a lease."""
         return [number for number, job in self.jobs.items() if job.token == token]
 
     def accepts(self, token: int, jobs: Sequence[int]) -> bool:
         """Whether a settlement is legal: the lease is live and holds all of these, each once."""
-        held = self.under(token)
+        deselected = self.under(token)
         return (
-            token in self.leases and len({*jobs}) == len(jobs) and all(job in held for job in jobs)
+            token in self.leases
+            and len({*jobs}) == len(jobs)
+            and all(job in deselected for job in jobs)
         )
 
     def settle(
@@ -154,9 +156,9 @@ class Model:
         if not keep:
             self.close(token)
 
-    def reap(self, run: int, worker: int, token: int, in_hand: int | None) -> list[str]:
+    def reap(self, run: int, worker: int, token: int, in_flight: int | None) -> list[str]:
         """A lease is taken back; the job in hand, if it is under it, is charged an attempt."""
-        charged = [number for number in self.under(token) if number == in_hand]
+        charged = [number for number in self.under(token) if number == in_flight]
         for number in charged:
             job = self.jobs[number]
             job.end_attempt("pending", job.not_before)
@@ -196,14 +198,14 @@ class Model:
         return len(back)
 
     def select(self, kinds: Sequence[str] | None, documents: int | None) -> None:
-        """What a run is not about is held."""
+        """What a run is not about is deselected."""
         for job in self.jobs.values():
-            if job.state not in ("pending", "held"):
+            if job.state not in ("pending", "deselected"):
                 continue
             position = job.planned.planned.position
             other = kinds is not None and job.planned.kind not in kinds
             later = documents is not None and position is not None and position >= documents
-            job.state = "held" if other or later else "pending"
+            job.state = "deselected" if other or later else "pending"
 
     def replan(self, plan: Sequence[PlannedJob]) -> None:
         """The ledger holds exactly these jobs, and of the old ones what has not changed."""

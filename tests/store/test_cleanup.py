@@ -1,4 +1,4 @@
-"""Tidying: exactly the leftovers are deleted, and never anything outside the project's folders."""
+"""Tidying: exactly the stale_outputs are deleted, and never anything outside the project's folders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def leave(ledger: Ledger, project: Project, *paths: str) -> None:
 def files(root: Path) -> list[str]:
     """Everything below the output folder and beside it, but for the ledger's own."""
     found = (path.relative_to(root).as_posix() for path in root.rglob("*"))
-    return sorted(path for path in found if "ledger" not in path and "turnstile" not in path)
+    return sorted(path for path in found if "ledger" not in path and "write-lock" not in path)
 
 
 class TestLeftovers:
@@ -43,24 +43,24 @@ class TestLeftovers:
         leave(ledger, project, "site/a/one.html", "site/a/two.html")
         (project.output / "a" / "mine.txt").write_text("a person's")
 
-        assert 2 == cleanup.remove_leftovers(project, ledger.store)
+        assert 2 == cleanup.remove_stale_outputs(project, ledger.store)
         assert ["site", "site/a", "site/a/mine.txt"] == files(project.root)
 
     def test_empty_folders_go_with_them(self, ledger: Ledger, project: Project) -> None:
         """Folders that are empty now go, up to the output folder, which stays."""
         leave(ledger, project, "site/a/b/c/one.html", "site/a/b/two.html", "site/x/y.html")
 
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
 
         assert ["site"] == files(project.root)
 
     def test_they_are_forgotten(self, ledger: Ledger, project: Project) -> None:
         """A deleted path is deleted once; what is there later is somebody else's."""
         leave(ledger, project, "site/one.html")
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
         project.output.joinpath("one.html").write_text("a person's")
 
-        assert 0 == cleanup.remove_leftovers(project, ledger.store)
+        assert 0 == cleanup.remove_stale_outputs(project, ledger.store)
         assert ["site", "site/one.html"] == files(project.root)
 
     def test_one_that_is_gone_already_is_no_matter(self, ledger: Ledger, project: Project) -> None:
@@ -69,7 +69,7 @@ class TestLeftovers:
         (project.output / "deep" / "two.html").unlink()
         (project.output / "deep").rmdir()
 
-        assert 2 == cleanup.remove_leftovers(project, ledger.store)
+        assert 2 == cleanup.remove_stale_outputs(project, ledger.store)
         assert ["site"] == files(project.root)
 
     def test_a_file_where_its_folder_was_is_no_matter(
@@ -81,7 +81,7 @@ class TestLeftovers:
         (project.output / "a").rmdir()
         (project.output / "a").write_text("a person's")
 
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
 
         assert ["site", "site/a"] == files(project.root)
 
@@ -91,7 +91,7 @@ class TestLeftovers:
         (project.output / "one.html").unlink()
         (project.output / "one.html").mkdir()
 
-        assert 2 == cleanup.remove_leftovers(project, ledger.store)
+        assert 2 == cleanup.remove_stale_outputs(project, ledger.store)
         assert ["site", "site/one.html"] == files(project.root)
 
     @pytest.mark.parametrize(
@@ -119,22 +119,22 @@ class TestLeftovers:
 
             monkeypatch.setattr(Path, name, cut_off)
         with pytest.raises(KeyboardInterrupt):
-            cleanup.remove_leftovers(project, ledger.store)
+            cleanup.remove_stale_outputs(project, ledger.store)
         monkeypatch.undo()
 
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
 
         assert ["site"] == files(project.root)
-        assert [] == ledger.sql("SELECT * FROM leftovers")
+        assert [] == ledger.sql("SELECT * FROM stale_outputs")
 
     def test_an_older_output_folder_is_tidied_too(self, ledger: Ledger, tmp_path: Path) -> None:
         """After [site] output was renamed, the pages in the old folder go or stay noted."""
         renamed = parse_project(tmp_path, '[site]\noutput = "www"')
         leave(ledger, renamed, "site/one.html")
 
-        cleanup.remove_leftovers(renamed, ledger.store)
+        cleanup.remove_stale_outputs(renamed, ledger.store)
 
-        noted = [path for (path,) in ledger.sql("SELECT path FROM leftovers")]
+        noted = [path for (path,) in ledger.sql("SELECT path FROM stale_outputs")]
         assert (renamed.root / "site/one.html").exists() == bool(noted)
 
 
@@ -165,7 +165,7 @@ class TestOutside:
         ledger.plan([ledger.job("old", outputs=(path,))])
         ledger.plan(0)
 
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
 
         assert "a person's" == (project.root / path).read_text()
 
@@ -177,7 +177,7 @@ class TestOutside:
         precious.touch()
         leave(ledger, project, str(precious))
 
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
 
         assert precious.exists()
 
@@ -189,7 +189,7 @@ class TestOutside:
         (project.output / "one.html").unlink()
         (project.output / "one.html").symlink_to(precious)
 
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
 
         assert ["poems.json", "site"] == files(project.root)
 
@@ -201,7 +201,7 @@ class TestOutside:
         project.output.symlink_to(elsewhere)
         leave(ledger, project, "site/a/one.html")
 
-        cleanup.remove_leftovers(project, ledger.store)
+        cleanup.remove_stale_outputs(project, ledger.store)
 
         assert [] == [*elsewhere.iterdir()]
 

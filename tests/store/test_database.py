@@ -15,7 +15,8 @@ import pytest
 from ledger.errors import LedgerError
 from ledger.store import connection as db
 from ledger.store.claims import Store
-from ledger.store.connection import Database, has_wal_reset_race, migrate, migrations
+from ledger.store.connection import Database, has_wal_reset_race, migrations
+from ledger.store.migrations import migrate
 
 if TYPE_CHECKING:
     from conftest import Ledger
@@ -142,7 +143,7 @@ class TestMigrate:
 
         assert VERSION == version(path)
         with Database.__new__(Database) as database:
-            database.connection, database._turnstile = db.sqlite3.connect(path), -1
+            database.connection, database._write_lock = db.sqlite3.connect(path), -1
             names = {
                 row[0] for row in database.connection.execute("SELECT name FROM sqlite_master")
             }
@@ -264,7 +265,7 @@ class TestReadOnly:
 
         assert 3 == self.look(ledger.path)
         assert before == tree(tmp_path)
-        assert {"ledger.db", "turnstile"} == {*before}
+        assert {"ledger.db", "write-lock"} == {*before}
 
     def test_a_read_only_folder_is_enough(self, ledger: Ledger, tmp_path: Path) -> None:
         """Who may only read the project can still see how it stands."""
@@ -344,7 +345,7 @@ class TestImmediate:
 
     def test_writers_queue_at_the_turnstile(self, ledger: Ledger) -> None:
         """Within a transaction the turnstile is held, afterwards it is free, also after a fall."""
-        file = os.open(ledger.path.with_name("turnstile"), os.O_RDWR)
+        file = os.open(ledger.path.with_name("write-lock"), os.O_RDWR)
         with pytest.raises(ZeroDivisionError), ledger.store.immediate():
             with pytest.raises(BlockingIOError):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

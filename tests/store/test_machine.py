@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Settlement
 from ledger.store.claims import StaleLeaseError, Store
-from ledger.store.connection import migrate
+from ledger.store.migrations import migrate
 from ledger.store.plan import PlannedJob, replan
 
 LEASE = 30.0
@@ -140,22 +140,22 @@ class LeaseMachine(RuleBasedStateMachine):
 
     # -- what befalls them ------------------------------------------------------------
 
-    @rule(worker=st.integers(0, WORKERS - 1), in_hand=st.none() | st.integers(1, 9))
-    def die(self, worker: int, in_hand: int | None) -> None:
+    @rule(worker=st.integers(0, WORKERS - 1), in_flight=st.none() | st.integers(1, 9))
+    def die(self, worker: int, in_flight: int | None) -> None:
         """A worker dies; its slot names some job, which it may hold or not."""
         held = [token for token, lease in self.leases.items() if lease.worker == worker]
-        expected = [state for token in held for state in self.reap(token, in_hand)]
-        reaped = self.store.reap_worker(self.run, self.workers[worker], in_hand, DIED)
+        expected = [state for token in held for state in self.reap(token, in_flight)]
+        reaped = self.store.reap_worker(self.run, self.workers[worker], in_flight, DIED)
         assert expected == reaped
 
-    @rule(in_hand=st.lists(st.none() | st.integers(1, 9), min_size=WORKERS, max_size=WORKERS))
-    def reap_expired(self, in_hand: list[int | None]) -> None:
+    @rule(in_flight=st.lists(st.none() | st.integers(1, 9), min_size=WORKERS, max_size=WORKERS))
+    def reap_expired(self, in_flight: list[int | None]) -> None:
         """The coordinator looks for workers that hang."""
         expired = [token for token, lease in self.leases.items() if lease.expires < self.time]
         workers = [self.workers[self.leases[token].worker] for token in expired]
         for token in expired:
-            self.reap(token, in_hand[self.leases[token].worker])
-        numbers = dict(zip(self.workers, in_hand, strict=True))
+            self.reap(token, in_flight[self.leases[token].worker])
+        numbers = dict(zip(self.workers, in_flight, strict=True))
         assert sorted(workers) == sorted(
             self.store.reap_expired(self.run, self.store.expired(), numbers.__getitem__, SILENT)
         )
@@ -219,12 +219,12 @@ class LeaseMachine(RuleBasedStateMachine):
             return Settlement(job, "pending", 0.1, not_before=self.time + 20)
         return Settlement(job, "done" if end == "done" else "failed", 0.1, reason=DIED)
 
-    def reap(self, token: int, in_hand: int | None) -> list[str]:
+    def reap(self, token: int, in_flight: int | None) -> list[str]:
         """Take a lease back; the new state of the job in hand, if it was under it."""
         states = []
         for number in self.leases.pop(token).jobs:
             job = self.jobs[number]
-            if number == in_hand:
+            if number == in_flight:
                 state = "failed" if job.attempts + 1 >= ATTEMPTS else "pending"
                 job.end_attempt(state, job.not_before)
                 states.append(state)

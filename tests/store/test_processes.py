@@ -18,14 +18,14 @@ RACER = """
 import random, sys, time
 from pathlib import Path
 from ledger.jobs import Settlement
-from ledger.process.worker_state import Slot
+from ledger.process.worker_state import WorkerState
 from ledger.store.claims import Store
 
 path, run, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(seed)
 store = Store(path)
 me = store.start_worker(run, seed, 1)
-slot = Slot(path.parent / "workers", me)
+slot = WorkerState(path.parent / "workers", me)
 print(me, flush=True)
 sys.stdin.read(1)
 claim = None
@@ -114,12 +114,12 @@ def test_killed_processes_lose_nothing(ledger: Ledger) -> None:
                 victim.process.stdout.readline()
             victim.process.kill()
             victim.process.wait()
-            in_hand = worker_state.in_hand(ledger.path.parent / "workers", victim.worker)
-            assert in_hand
+            in_flight = worker_state.in_flight(ledger.path.parent / "workers", victim.worker)
+            assert in_flight
             states = ledger.store.reap_worker(
-                ledger.run, victim.worker, in_hand.job, Reason("killed by SIGKILL")
+                ledger.run, victim.worker, in_flight.job, Reason("killed by SIGKILL")
             )
-            charged += [in_hand.job] * len(states)
+            charged += [in_flight.job] * len(states)
         for racer in racers[3:]:
             racer.settled()
 

@@ -190,7 +190,7 @@ class TestBoot:
 
     @pytest.fixture(autouse=True)
     def _held(self, ledger: Ledger) -> None:
-        ledger.store.adopt_boot()
+        ledger.store.recover_after_reboot()
         ledger.plan(3)
         ledger.settle(ledger.claim(), "pending", not_before=ledger.clock() + 1e6)
         ledger.claim(limit=1)
@@ -199,7 +199,7 @@ class TestBoot:
         """Within one boot all leases and delays hold."""
         before = ledger.everything()
 
-        ledger.store.adopt_boot()
+        ledger.store.recover_after_reboot()
 
         assert before == ledger.everything()
 
@@ -210,7 +210,7 @@ class TestBoot:
         monkeypatch.setattr(clock, "boot_id", lambda: "another")
         ledger.clock.seconds = 3.0
 
-        ledger.store.adopt_boot()
+        ledger.store.recover_after_reboot()
 
         assert 0 == ledger.store.live_leases()
         assert [1, 0, 0] == [*ledger.attempts.values()]
@@ -221,10 +221,10 @@ class TestBoot:
     ) -> None:
         """What is claimed after the restart is not freed again."""
         monkeypatch.setattr(clock, "boot_id", lambda: "another")
-        ledger.store.adopt_boot()
+        ledger.store.recover_after_reboot()
         ledger.claim()
 
-        ledger.store.adopt_boot()
+        ledger.store.recover_after_reboot()
 
         assert 1 == ledger.store.live_leases()
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.corpus.document import Document
-from ledger.corpus.ordered import place
+from ledger.corpus.ordered import OrderedDocument, order_documents
 from ledger.store.plan import Changes, Documents, PlannedBefore, preview, read_facts
 
 if TYPE_CHECKING:
     from conftest import Ledger
 
-    from ledger.corpus.ordered import Placed
 
-
-def documents(*contents: str) -> list[Placed]:
-    return place([Document("law", str(n), content) for n, content in enumerate(contents, 1)])
+def documents(*contents: str) -> list[OrderedDocument]:
+    return order_documents(
+        [Document("law", str(n), content) for n, content in enumerate(contents, 1)]
+    )
 
 
 class TestJobs:
@@ -85,7 +85,7 @@ class TestJobs:
         assert [("done", 4)] == ledger.sql("SELECT state, phase FROM jobs")
 
     def test_a_change_of_order_alone_is_taken_over(self, ledger: Ledger) -> None:
-        """What orders a job, but is not in its fingerprint, is the newest plan's."""
+        """What options a job, but is not in its fingerprint, is the newest plan's."""
         ledger.plan([ledger.job(key, priority=ord(key), position=ord(key)) for key in "abcd"])
 
         assert {key: ord(key) for key in "abcd"} == ledger.column("position")
@@ -148,9 +148,9 @@ class TestOutputs:
         rows = ledger.sql("SELECT path, key, digest FROM outputs JOIN jobs ON jobs.id = job")
         return {path: (key, digest) for path, key, digest in rows}
 
-    def leftovers(self, ledger: Ledger) -> list[str]:
+    def stale_outputs(self, ledger: Ledger) -> list[str]:
         """The files to delete."""
-        return [path for (path,) in ledger.sql("SELECT path FROM leftovers ORDER BY path")]
+        return [path for (path,) in ledger.sql("SELECT path FROM stale_outputs ORDER BY path")]
 
     @pytest.fixture(autouse=True)
     def _planned(self, ledger: Ledger) -> None:
@@ -177,14 +177,14 @@ class TestOutputs:
         changes = ledger.plan([ledger.job("b", outputs=("site/c",))])
 
         assert 2 == changes.outputs_removed
-        assert ["site/a", "site/b"] == self.leftovers(ledger)
+        assert ["site/a", "site/b"] == self.stale_outputs(ledger)
 
     def test_one_that_comes_back_is_not_left_over(self, ledger: Ledger) -> None:
         """A path that is planned again, before it was deleted, is not deleted."""
         ledger.plan(0)
         ledger.plan([ledger.job("x", outputs=("site/a",))])
 
-        assert ["site/b", "site/c"] == self.leftovers(ledger)
+        assert ["site/b", "site/c"] == self.stale_outputs(ledger)
         assert {"site/a": ("x", None)} == self.outputs(ledger)
 
     def test_losing_a_file_alone_is_a_change(self, ledger: Ledger) -> None:
@@ -192,7 +192,7 @@ class TestOutputs:
         new = [ledger.job("a"), ledger.job("b", outputs=("site/b", "site/c"))]
 
         assert (preview(ledger.store, new), True) == (ledger.plan(new), True)
-        assert ["site/a"] == self.leftovers(ledger)
+        assert ["site/a"] == self.stale_outputs(ledger)
 
     def test_finished_ones_are_those_of_done_jobs(self, ledger: Ledger) -> None:
         """Only files that ought to be there are looked for."""

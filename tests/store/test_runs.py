@@ -234,7 +234,7 @@ class TestReports:
         page, word = ledger.store.counts()
 
         assert KindCount(0, "page", pending=2, running=1, done=2, failed=1) == page
-        assert KindCount(1, "word", held=1) == word
+        assert KindCount(1, "word", deselected=1) == word
         assert (6, 0) == (page.total, word.total)
 
     def test_counters_follow_every_change(self, ledger: Ledger, reason: Reason) -> None:
@@ -275,7 +275,7 @@ class TestReports:
         ledger.store.select(kinds=[])
         ledger.store.retry(failed_only=True)
         ledger.store.requeue([1])
-        ledger.store.adopt_boot()
+        ledger.store.recover_after_reboot()
         ledger.store.end_worker(worker, "finished")
         ledger.store.stop_run(ledger.run)
         ledger.store.end_run(ledger.run, "done")

@@ -31,7 +31,7 @@ from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Published, Settlement
 from ledger.process import clock
 from ledger.store.claims import KindCount, StaleLeaseError
-from ledger.store.connection import migrate
+from ledger.store.migrations import migrate
 from ledger.store.plan import PlannedJob, replan
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ LEASE = 30.0
 DIED, SILENT, BROKE = Reason("died"), Reason("silent"), Reason("broke")
 KILLED, REFUSED = object(), object()
 TABLES = (
-    "failures outputs jobs counters leases workers runs facts leftovers sqlite_sequence".split()
+    "failures outputs jobs counters leases workers runs facts stale_outputs sqlite_sequence".split()
 )
 # (kind, phase, priority, position) of all the jobs that a plan may hold
 JOBS = [
@@ -67,7 +67,7 @@ STEPS = """
 MORE_STEPS = """
     claim claim settle settle settle go_on go_on settle_anything renew pass_time crash bury look
     reap_expired retry_failed start_run plan_again plan_again plan_again plan_again requeue
-    retry_all select end_run run_dies adopt
+    retry_all select end_run run_dies recover
 """.split()
 
 
@@ -97,7 +97,7 @@ class World:
                 store.connection.execute(f"DELETE FROM {table}")
         self.time = 1_000.0
         self.boot = 1
-        store.adopt_boot()
+        store.recover_after_reboot()
 
     def drop(self, actor: int) -> None:
         """The actor's process is gone."""
@@ -190,7 +190,7 @@ class Worker:
         """It is killed; its slot stays."""
         self.alive, self.held = False, None
 
-    def in_hand(self, number: int) -> int | None:
+    def in_flight(self, number: int) -> int | None:
         """The job that its slot names: one that it claimed last, or none, or whatever is there."""
         mine = [None, *(self.last.jobs if self.last else ())]
         return mine[number // 4 % len(mine)] if number % 4 else 1 + number // 4 % len(JOBS)
@@ -327,7 +327,10 @@ class LeaseMachine(RuleBasedStateMachine):
         holders = {lease.worker for lease in self.model.leases.values()}
         some = [worker for worker in self.workers if worker.id in holders and number % 4]
         worker = (some or self.workers)[number // 4 % len(some or self.workers)]
-        if self.reap_worker(worker, worker.run, worker.in_hand(choice), kill) and not worker.alive:
+        if (
+            self.reap_worker(worker, worker.run, worker.in_flight(choice), kill)
+            and not worker.alive
+        ):
             self.workers[worker.actor] = Worker(worker.actor, *self.registered())
 
     def look(self, *_: int) -> None:
@@ -343,15 +346,17 @@ class LeaseMachine(RuleBasedStateMachine):
         if self.suspects and choice // 64 % 3 == 0:
             self.beat(sorted(self.suspects)[number % len(self.suspects)], LEASE, 0)
         suspects, run = self.suspects, self.run
-        in_hand = {worker.id: worker.in_hand(choice) for worker in self.workers}
+        in_flight = {worker.id: worker.in_flight(choice) for worker in self.workers}
         reaped = self.world.act(
-            COORDINATOR, kill, lambda store: store.reap_expired(run, suspects, in_hand.get, SILENT)
+            COORDINATOR,
+            kill,
+            lambda store: store.reap_expired(run, suspects, in_flight.get, SILENT),
         )
         if reaped is not KILLED:
             tokens = sorted(suspects & self.model.expired(self.now))
             workers = [self.model.leases[token].worker for token in tokens]
             for token, worker in zip(tokens, workers, strict=True):
-                self.model.reap(run, worker, token, in_hand.get(worker))
+                self.model.reap(run, worker, token, in_flight.get(worker))
             assert sorted(workers) == sorted(reaped)
         if number % 2:
             self.look()
@@ -450,17 +455,17 @@ class LeaseMachine(RuleBasedStateMachine):
             paths.setdefault(job, []).append(path)
         return paths
 
-    def reap_worker(self, worker: Worker, run: int, in_hand: int | None, kill: int) -> bool:
+    def reap_worker(self, worker: Worker, run: int, in_flight: int | None, kill: int) -> bool:
         """Take back all that a worker holds; False when the coordinator was killed at it."""
         states = self.world.act(
-            COORDINATOR, kill, lambda store: store.reap_worker(run, worker.id, in_hand, DIED)
+            COORDINATOR, kill, lambda store: store.reap_worker(run, worker.id, in_flight, DIED)
         )
         if states is KILLED:
             return False
         assert states == [
             state
             for token in self.model.held_by(worker.id)
-            for state in self.model.reap(run, worker.id, token, in_hand)
+            for state in self.model.reap(run, worker.id, token, in_flight)
         ]
         return True
 
@@ -516,12 +521,12 @@ class LeaseMachine(RuleBasedStateMachine):
             store.reap_worker(self.run, lease.worker, None, DIED)
         store.select()
         counts = self.work_off(failing=True)
-        left = sum(count.pending + count.running + count.held for count in counts)
+        left = sum(count.pending + count.running + count.deselected for count in counts)
         assert not left or any(count.failed for count in counts), "only a failed phase blocks"
         store.retry(failed_only=True)
         counts = self.work_off(failing=False)
         assert len(self.model.jobs) == sum(count.done for count in counts)
-        assert len(self.model.jobs) == sum(count.total + count.held for count in counts)
+        assert len(self.model.jobs) == sum(count.total + count.deselected for count in counts)
 
     def work_off(self, *, failing: bool) -> list[KindCount]:
         """One worker claims until nothing is left; the job counts then."""
@@ -621,11 +626,11 @@ class LedgerMachine(LeaseMachine):
             self.world.boot += 1
             self.world.time = 3.0
         self.suspects = set()
-        self.adopt(number, choice, kill)
+        self.recover(number, choice, kill)
 
-    def adopt(self, _: int, __: int, kill: int) -> None:
+    def recover(self, _: int, __: int, kill: int) -> None:
         """What the dead held is pending again; nobody pays. May itself be killed on the way."""
-        if self.world.act(COORDINATOR, kill, KillableStore.adopt_boot) is KILLED:
+        if self.world.act(COORDINATOR, kill, KillableStore.recover_after_reboot) is KILLED:
             return
         if self.adopted_boot != self.world.boot:
             self.adopted_boot = self.world.boot

@@ -144,7 +144,7 @@ def test_cosines_are_rounded_once():
 
 
 def test_centring_removes_the_common_direction():
-    """Placed vectors have length 1 and hardly a mean."""
+    """OrderedDocument vectors have length 1 and hardly a mean."""
     vectors = points(500)
 
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)

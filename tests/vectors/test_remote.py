@@ -159,9 +159,11 @@ class TestAnswers:
 
     def test_the_openai_request(self, server: Playing) -> None:
         """Model and prefixed input go to /v1/embeddings, even if the url ends in /v1/."""
-        make(OpenAI, f"{server.url}/v1/", prefix="passage: ").embed(texts("a"))
+        make(OpenAI, f"{server.url}/v1/", prefix="transaction: ").embed(texts("a"))
 
-        assert [{"path": "/v1/embeddings", "model": "m1", "input": ["passage: a"]}] == server.asked
+        assert [
+            {"path": "/v1/embeddings", "model": "m1", "input": ["transaction: a"]}
+        ] == server.asked
 
     def test_the_ollama_request(self, server: Playing) -> None:
         """Ollama is told not to cut long texts."""

@@ -11,11 +11,11 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from ledger.process.worker_state import Slot
+from ledger.process.worker_state import WorkerState
 from ledger.store.claims import KindCount
 from ledger.text import duration, first_words, speed
 from ledger.views import progress
-from ledger.views.eta import Forecast, Pace
+from ledger.views.eta import Estimator, Forecast
 from ledger.views.progress import (
     AtWork,
     JsonView,
@@ -46,7 +46,7 @@ def run_of(workers: int, /, **changes: Any) -> Snapshot:
         for number in range(1, workers + 1)
     )
     facts: dict[str, Any] = {
-        "elapsed": 21.0, "counts": COUNTS, "workers": rows, "rate": 843.2, "places": workers,
+        "elapsed": 21.0, "counts": COUNTS, "workers": rows, "rate": 843.2, "worker_count": workers,
         "forecast": Forecast(70.0, ("different",)),
     }  # fmt: skip
     return Snapshot(**(facts | changes))
@@ -160,9 +160,9 @@ def test_no_colour() -> None:
 # -- measuring ------------------------------------------------------------------------------
 
 
-def paced(looks: list[tuple[float, int]], *, total: int = 1_000, workers: int = 1) -> Pace:
+def paced(looks: list[tuple[float, int]], *, total: int = 1_000, workers: int = 1) -> Estimator:
     """A pace that saw these counts of one kind at these moments."""
-    pace = Pace(workers)
+    pace = Estimator(workers)
     for now, done in looks:
         pace.look(now, (KindCount(0, "page", pending=total - done, done=done),), ["page"])
     return pace
@@ -206,7 +206,7 @@ def test_rate_of_a_run_that_hangs() -> None:
 
 def test_forecast_by_kind() -> None:
     """What is left of each kind is multiplied by what that kind took, not by one rate."""
-    pace = Pace(1)
+    pace = Estimator(1)
     for now, slow, quick in [(0, 0, 0), (10, 10, 0), (20, 10, 1_000)]:
         counts = (KindCount(0, "slow", done=slow), KindCount(0, "quick", done=quick))
         pace.look(now, counts, ["slow" if now <= 10 else "quick"])
@@ -217,7 +217,7 @@ def test_forecast_by_kind() -> None:
 
 def test_forecast_shares_the_time() -> None:
     """Kinds that are in hand together share the time by the workers at each."""
-    pace = Pace(1)
+    pace = Estimator(1)
     pace.look(0, (left("a", 99), left("b", 99)), [])
     pace.look(40, (KindCount(0, "a", done=30), KindCount(0, "b", done=10)), ["a", "a", "a", "b"])
 
@@ -264,7 +264,7 @@ class FakeRun:
         self.project = SimpleNamespace(state=folder)
         self.store = SimpleNamespace()
         self.counts, self.spending = lambda: list(counts), lambda: ()
-        self.places, self.keeps_going, self.held = 2, False, None
+        self.worker_count, self.keeps_going, self.throttled = 2, False, None
         self.children = [SimpleNamespace(number=2, id=20), SimpleNamespace(number=1, id=None)]
         self.deaths, self.interrupted = 0, False
         self.worker_id = lambda child: child.id
@@ -272,7 +272,7 @@ class FakeRun:
 
 def test_meter_reads_slots(tmp_path: Any) -> None:
     """A worker's line says what its slot says, on one line; one without a slot is starting."""
-    slot = Slot(tmp_path / "workers", 20)
+    slot = WorkerState(tmp_path / "workers", 20)
     slot.enter(SimpleNamespace(id=5, name="entry/a\x1bb"))  # type: ignore[arg-type]
     first, second = Meter().snapshot(FakeRun(tmp_path)).workers  # type: ignore[arg-type]
 
@@ -282,7 +282,7 @@ def test_meter_reads_slots(tmp_path: Any) -> None:
 
 def test_worker_between_jobs_is_not_waiting(tmp_path: Any) -> None:
     """In the moment in which it settles, a worker keeps the line it had."""
-    slot, meter, run = Slot(tmp_path / "workers", 20), Meter(), FakeRun(tmp_path)
+    slot, meter, run = WorkerState(tmp_path / "workers", 20), Meter(), FakeRun(tmp_path)
     slot.enter(SimpleNamespace(id=5, name="entry/a"))  # type: ignore[arg-type]
     before = meter.snapshot(run).workers[1]  # type: ignore[arg-type]
     slot.leave()

@@ -39,11 +39,11 @@ def page_templates(project: Project) -> frozenset[str]:
     return PAGE_TEMPLATES | {f"blog/{path.name}" for path in own if path.is_file()}
 
 
-def obstacles(project: Project) -> list[Problem]:
+def preflight(project: Project) -> list[Problem]:
     """A search without its program."""
-    from ledger.sites.blog.search import obstacle
+    from ledger.sites.blog.search import preflight_problem
 
-    return obstacle(project)
+    return preflight_problem(project)
 
 
 def finish(project: Project, store: Store) -> str:
@@ -54,7 +54,7 @@ def finish(project: Project, store: Store) -> str:
 
 
 def begin_plan(project: Project, known: Known) -> BlogPlan:
-    """Read the tree, find every post its place, and judge what they say of each other.
+    """Read the tree, find every post its place, and validate what they say of each other.
 
     Raises:
         BadInputError: with every problem.
@@ -66,9 +66,9 @@ def begin_plan(project: Project, known: Known) -> BlogPlan:
             "[site] kind", f'"blog" needs the package {error.name}', "pip install 'ledger[blog]'"
         )
         raise BadInputError([problem]) from error
-    from ledger.sites.blog.validate import judge
+    from ledger.sites.blog.validate import validate
 
     posts, assets = read_posts(project, known)
     plan = BlogPlan(project, posts, assets, known)
-    judge(plan)
+    validate(plan)
     return plan

@@ -32,7 +32,7 @@ Flaw = tuple[str, Any, str]
 """A setting, what it is, and what it should be."""
 
 
-def flaws(settings: Settings) -> Iterator[Flaw]:
+def problems(settings: Settings) -> Iterator[Flaw]:
     """All that is not right."""
     yield from _numbers(settings.blog)
     yield from _names(settings.blog)

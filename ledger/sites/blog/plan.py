@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from ledger.corpus.ordered import Placed
+from ledger.corpus.ordered import OrderedDocument
 from ledger.errors import BadInputError, Problem
 from ledger.fingerprint import digest_bytes, fingerprint
 from ledger.planning.plan import Plan
@@ -70,9 +70,9 @@ class BlogPlan(Plan):
             return "/".join([prefix, *folders, ""])
         return f"{prefix}/{'/'.join([*folders, post.name])}/"
 
-    def _placed(self, position: int) -> Placed:
+    def _placed(self, position: int) -> OrderedDocument:
         post = self.posts[position]
-        return Placed(
+        return OrderedDocument(
             identity=post.identity, position=position, chronology=position,
             category=post.language, id=post.source, slug=self.urls[position], label=post.title,
             title=post.title, author=", ".join(post.authors), source=post.source,
@@ -211,12 +211,12 @@ class BlogPlan(Plan):
         }
         return super().facts | {"blog": blog}
 
-    def language_mark(self, code: str) -> str:
+    def language_fingerprint(self, code: str) -> str:
         """Digest of what every page in a language shows beside its own content."""
-        return self._marks[code]
+        return self._fingerprints[code]
 
     @cached_property
-    def _marks(self) -> dict[str, str]:
+    def _fingerprints(self) -> dict[str, str]:
         names = [(item.code, item.name, item.prefix) for item in self.languages.values()]
         site = [
             self.settings.site.url,
@@ -238,12 +238,12 @@ class BlogPlan(Plan):
             for code, language in self.languages.items()
         }
 
-    def text_mark(self, post: Post) -> str:
+    def text_fingerprint(self, post: Post) -> str:
         """Digest of all that the text of a post is made from: the file, and macros where they are on."""
-        return fingerprint(post.mark, self._macros_mark) if post.macros else post.mark
+        return fingerprint(post.mark, self._macros_fingerprint) if post.macros else post.mark
 
     @cached_property
-    def _macros_mark(self) -> str:
+    def _macros_fingerprint(self) -> str:
         """Of the macros, and of how long they may take."""
         files = sorted((self.project.root / MACROS).glob("*.py"))
         return fingerprint([(path.name, digest_bytes(path.read_bytes())) for path in files])

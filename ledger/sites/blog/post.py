@@ -110,8 +110,8 @@ class Reader:
 
     def read(self, file: File, data: bytes, stamp: list[Any]) -> Post:
         """The post of one file."""
-        text, flaws = decode_lines(data, file.name, most=1)
-        self.problems += flaws
+        text, problems = decode_lines(data, file.name, most=1)
+        self.problems += problems
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         notes: list[list[str]] = []
         # what can be printed has none, and that is told quickly

@@ -19,7 +19,7 @@ FOLDER = "pagefind"
 _MARK = "search"
 
 
-def obstacle(project: Project) -> list[Problem]:
+def preflight_problem(project: Project) -> list[Problem]:
     """Why there can be no index although the setting asks for one."""
     if not project.settings.blog.search or find_spec("pagefind"):
         return []

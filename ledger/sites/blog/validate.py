@@ -16,7 +16,7 @@ _NOTES = {
 }
 
 
-def judge(plan: BlogPlan) -> None:
+def validate(plan: BlogPlan) -> None:
     """Refuse what cannot be built; note what can, but not as it was meant.
 
     Raises:

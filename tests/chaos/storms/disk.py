@@ -48,12 +48,12 @@ class Disk(Storm):
         return "" if works else "mount -t tmpfs is not allowed here"
 
     def run(self, it: Round) -> None:
-        """One of six obstacles: fail clearly, be cured, end right."""
-        obstacles = (
+        """One of six preflight: fail clearly, be cured, end right."""
+        preflight = (
             self._full, self._read_only, self._read_only_midway, self._file_in_the_way,
             self._full_with_ledger, self._read_only_with_ledger,
         )  # fmt: skip
-        obstacles[it.number % len(obstacles)](it)
+        preflight[it.number % len(preflight)](it)
         it.tally.faults += 1
 
     def _cured(self, it: Round, site: Site) -> None:

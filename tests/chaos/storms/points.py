@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 # How likely it is that a process dies at a point when it gets there. Where a coordinator is to
 # die, workers have to die first; where a worker dies with nothing in hand, others must with.
-IN_HAND = {"JOB_IN_HAND": 0.2}
-NOW_AND_THEN = {"JOB_IN_HAND": 0.02}
+IN_HAND = {"JOB_IN_FLIGHT": 0.2}
+NOW_AND_THEN = {"JOB_IN_FLIGHT": 0.02}
 EVERYWHERE = "EVERYWHERE"
 RATES: dict[str, dict[str, float]] = {
     EVERYWHERE: {
         **dict.fromkeys(("TEMP_OPENED", "TEMP_WRITTEN", "RENAMED", "JOB_RAN", "MID_EFFECT"), 0.02),
-        **dict.fromkeys(("JOB_IN_HAND", "CLAIM_WRITTEN", "CLAIMED", "WORKER_CALLED"), 0.04),
+        **dict.fromkeys(("JOB_IN_FLIGHT", "CLAIM_WRITTEN", "CLAIMED", "WORKER_CALLED"), 0.04),
         **dict.fromkeys(("SETTLE_WRITTEN", "SETTLED"), 0.08),
         **dict.fromkeys(("WORKER_DEAD", "REAP_WRITTEN", "REAPED"), 0.1),
     },
     "CLAIM_WRITTEN": {"CLAIM_WRITTEN": 0.4, **NOW_AND_THEN},
     "CLAIMED": {"CLAIMED": 0.4, **NOW_AND_THEN},
-    "JOB_IN_HAND": {"JOB_IN_HAND": 0.1},
+    "JOB_IN_FLIGHT": {"JOB_IN_FLIGHT": 0.1},
     "MID_EFFECT": {"MID_EFFECT": 0.2},
     "TEMP_OPENED": {"TEMP_OPENED": 0.1},
     "TEMP_WRITTEN": {"TEMP_WRITTEN": 0.1},

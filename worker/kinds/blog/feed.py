@@ -45,11 +45,17 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             "links": links,
         }  # fmt: skip
         shown = [
-            (plan.cards[one], plan.text_mark(plan.posts[one]), plan.posts[one].updated)
+            (plan.cards[one], plan.text_fingerprint(plan.posts[one]), plan.posts[one].updated)
             for one in members
         ]
         mark = fingerprint(
-            VERSION, look, plan.language_mark(item.language), item.url, item.name, shown, links
+            VERSION,
+            look,
+            plan.language_fingerprint(item.language),
+            item.url,
+            item.name,
+            shown,
+            links,
         )
         paths = tuple(
             f"{output}/{file_of(item.url + FEED_FILES[feed])}" for feed in plan.blog.feeds

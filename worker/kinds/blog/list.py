@@ -39,9 +39,16 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         pages = page_count(len(item.members), size)
         intro = plan.intros.get(item.url)
         above = [] if intro is None else [intro, plan.resolve(intro)]
-        shown = [plan.text_mark(plan.posts[intro]), above] if intro is not None else []
+        shown = [plan.text_fingerprint(plan.posts[intro]), above] if intro is not None else []
         mark = fingerprint(
-            VERSION, look, plan.language_mark(item.language), size, item.name, pages, others, shown
+            VERSION,
+            look,
+            plan.language_fingerprint(item.language),
+            size,
+            item.name,
+            pages,
+            others,
+            shown,
         )
         for first in range(1, pages + 1, BLOCK):
             last = min(first + BLOCK - 1, pages)

@@ -39,7 +39,7 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         }
         listed.sort(key=lambda entry: (entry[0].casefold(), entry[0]), reverse=sort == "years")
         payload = {"language": code, "sort": sort, "url": url, "entries": listed, "others": others}
-        mark = fingerprint(VERSION, look, plan.language_mark(code), payload)
+        mark = fingerprint(VERSION, look, plan.language_fingerprint(code), payload)
         path = f"{plan.settings.site.output}/{file_of(url)}"
         yield Planned(url, mark, (path,), payload)
 

@@ -22,7 +22,7 @@ from ledger.sites.blog.post import Post
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ledger.corpus.ordered import Placed
+    from ledger.corpus.ordered import OrderedDocument
     from ledger.jobs import Chunk
     from worker.context import Context
     from worker.kinds.blog.macros import Macros
@@ -41,7 +41,7 @@ BESIDE = 32
 class Shown:
     """A post as a template sees it, but for its content."""
 
-    def __init__(self, blog: Blog, placed: Placed, post: Post) -> None:
+    def __init__(self, blog: Blog, placed: OrderedDocument, post: Post) -> None:
         language = blog.languages[post.language]
         self.position = placed.position
         self.language = post.language
@@ -85,7 +85,7 @@ class Blog:
         self._menus: dict[str, list[tuple[str, str]]] = facts["menus"]
         self.settings = context.settings.blog
         self.root = context.settings.site.url.removesuffix("/").removesuffix(self.base)
-        self._posts: dict[int, tuple[Placed, Post]] = {}
+        self._posts: dict[int, tuple[OrderedDocument, Post]] = {}
         self._shown: dict[int, Shown] = {}
         self._cards: dict[tuple[int, str], str] = {}
         self._terms: dict[tuple[str, str, str], dict[str, str]] = {}
@@ -136,7 +136,7 @@ class Blog:
             for placed in self._context.documents.heads(wanted):
                 self.take(placed)
 
-    def take(self, placed: Placed) -> None:
+    def take(self, placed: OrderedDocument) -> None:
         """Have a post ready that was read already."""
         if placed.position not in self._posts:
             post = Post.from_json(placed.extra)
@@ -247,7 +247,7 @@ class Blog:
         ]
 
     def rendered(
-        self, placed: Placed, links: Mapping[str, str], *, whole: bool = False
+        self, placed: OrderedDocument, links: Mapping[str, str], *, whole: bool = False
     ) -> Rendered:
         """The HTML of a post; with `whole`, its links work anywhere."""
         front = self.root + self.base if whole else self.base
@@ -273,7 +273,7 @@ class Blog:
 
         return Macros(self._context.project.root / MACROS, self.settings.macro_seconds)
 
-    def contents(self, positions: Sequence[int]) -> dict[int, Placed]:
+    def contents(self, positions: Sequence[int]) -> dict[int, OrderedDocument]:
         """The texts of posts."""
         return {placed.position: placed for placed in self._context.documents.at(positions)}
 

@@ -56,7 +56,7 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             payload["template"] = template
         seen = [cards[other] for other in around if other is not None]
         mark = fingerprint(
-            marks[template], plan.language_mark(post.language), plan.text_mark(post), cards[position], seen,
+            marks[template], plan.language_fingerprint(post.language), plan.text_fingerprint(post), cards[position], seen,
             around[0] is None, others, links,
         )  # fmt: skip
         path = f"{output}/{file_of(plan.urls[position])}"

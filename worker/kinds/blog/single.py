@@ -33,7 +33,7 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             if name.endswith(".css")
             else plan.templates.digest(f"blog/{name}")
         )
-        mark = fingerprint(VERSION, look, plan.language_mark(plan.settings.site.language))
+        mark = fingerprint(VERSION, look, plan.language_fingerprint(plan.settings.site.language))
         yield Planned(name, mark, (f"{plan.settings.site.output}/{name}",))
     yield from _searches(plan)
 
@@ -46,7 +46,7 @@ def _searches(plan: BlogPlan) -> Iterator[Planned]:
         for code, url in urls.items():
             others = {other: there for other, there in urls.items() if other != code}
             payload = {"language": code, "others": others}
-            mark = fingerprint(VERSION, look, plan.language_mark(code), payload)
+            mark = fingerprint(VERSION, look, plan.language_fingerprint(code), payload)
             yield Planned(url, mark, (f"{plan.settings.site.output}/{file_of(url)}",), payload)
 
 

@@ -15,7 +15,7 @@ from worker.kinds.poems.urls import document_links
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ledger.corpus.ordered import Placed
+    from ledger.corpus.ordered import OrderedDocument
     from ledger.jobs import Job
     from ledger.sites.poems import PoemPlan
     from worker.context import Context
@@ -58,7 +58,7 @@ def _halves(entry: bytes) -> tuple[int, int]:
     return int(digest[:16], 16), int(digest[16:], 16)
 
 
-def _render(context: Context, document: Placed) -> bytes:
+def _render(context: Context, document: OrderedDocument) -> bytes:
     try:
         text = context.templates.render(
             "entry.html", document=view(context, document), root="../../"
@@ -73,7 +73,7 @@ def _render(context: Context, document: Placed) -> bytes:
     return text.encode("utf-8")
 
 
-def view(context: Context, document: Placed) -> dict[str, Any]:
+def view(context: Context, document: OrderedDocument) -> dict[str, Any]:
     """What a template sees of a document."""
     theme = int(context.artefacts.array("space", "themes.npy")[document.position])
     return {

@@ -13,7 +13,7 @@ from worker.kinds.poems.urls import link, page_count, ranking_page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.corpus.ordered import Placed
+    from ledger.corpus.ordered import OrderedDocument
     from ledger.jobs import Job, Output
     from ledger.planning.plan import Plan
     from ledger.sites.poems import PoemPlan
@@ -85,7 +85,7 @@ def ranking_pages(
         )
 
 
-def _about(context: Context, kind: str, document: Placed) -> dict[str, Any]:
+def _about(context: Context, kind: str, document: OrderedDocument) -> dict[str, Any]:
     """What all pages of one ranking say of their document."""
     around = context.documents.neighbours(document.chronology)
     return {
@@ -102,5 +102,5 @@ def _neighbour(kind: str, document: Row | None) -> dict[str, str] | None:
     return {"label": document["label"], "href": link(ranking_page(kind, document["slug"]))}
 
 
-def _page_link(kind: str, document: Placed, page: int, pages: int) -> str | None:
+def _page_link(kind: str, document: OrderedDocument, page: int, pages: int) -> str | None:
     return link(ranking_page(kind, document.slug, page)) if 1 <= page <= pages else None

@@ -35,7 +35,7 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     function = context.kept(
         f"function {recipe.file or recipe.module}:{recipe.name}", lambda _: find_function(recipe)
     )
-    task.receipt.spent = Spent(calls=1)
+    task.record.spent = Spent(calls=1)
     try:
         value = function(job.payload["item"])
     except Exception as error:
@@ -47,5 +47,5 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
         value, f"what {recipe.name} returned",
         "return numbers, texts, lists, dicts, True, False or None",
     )  # fmt: skip
-    task.receipt.result = value
+    task.record.result = value
     return iter(())

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ledger.coordinator.orphans import MARK, mark_of
+from ledger.coordinator.orphans import PROCESS_TAG, process_tag
 from ledger.errors import JobError, TransientJobError
 from ledger.jobs import Spent
 from ledger.project.load import STATE_FOLDER
@@ -43,15 +43,15 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     """
     task = task_of(job, context)
     recipe: Command = task.recipe
-    made = task.placed() if task.output else None
+    made = task.scratch_path() if task.output else None
     printed = _Printed(context, task)
     result = _execute(task, made, printed)
-    task.receipt.facts = {
+    task.record.facts = {
         **result,
         **printed.kept(captured=recipe.capture, failed=not _is_ok(recipe, result)),
     }
     if not _is_ok(recipe, result):
-        raise _failure(recipe, task.receipt.facts)
+        raise _failure(recipe, task.record.facts)
     if made is not None and recipe.capture:
         printed.out.replace(made)
     if made is not None and not made.is_file():
@@ -128,7 +128,7 @@ def _execute(task: Task, made: Path | None, printed: _Printed) -> dict[str, Any]
         raise JobError(
             f"the command cannot be started: {error}", context=_shown(recipe, task)
         ) from error
-    task.receipt.spent = Spent(calls=1)
+    task.record.spent = Spent(calls=1)
     clock = _Deadline(process.pid, recipe.timeout, recipe.grace)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait again
@@ -148,7 +148,7 @@ def _environment(task: Task, made: Path | None) -> dict[str, str]:
     own = {
         "LEDGER_QUEUE": task.queue, "LEDGER_KEY": task.key,
         "LEDGER_ATTEMPT": str(task.job.attempt), "LEDGER_IDEMPOTENCY_KEY": task.idempotency_key,
-        MARK: mark_of(task.root / STATE_FOLDER, int(task.scratch.name)),
+        PROCESS_TAG: process_tag(task.root / STATE_FOLDER, int(task.scratch.name)),
     }  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if not _is_ours(name)}
     safe = {name: value.replace("\0", "") for name, value in own.items()}

@@ -40,8 +40,8 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
         request["content"] = fill(recipe.body, job.payload, more).encode("utf-8", "surrogateescape")
     url = fill(recipe.url, job.payload, more)
     answer = ask(context, task, recipe.method, url, **request)
-    task.receipt.spent = Spent(calls=1)
-    task.receipt.result = _result(answer, in_file=bool(task.output))
+    task.record.spent = Spent(calls=1)
+    task.record.result = _result(answer, in_file=bool(task.output))
     return task.outputs(data=answer.body)
 
 

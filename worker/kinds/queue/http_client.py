@@ -61,14 +61,14 @@ def ask(context: Context, task: Task, method: str, url: str, **request: Any) -> 
         what = f"{_clear(str(error), key)}: {url}"
         raise JobError(what, remedy="mend --url") from None
     except httpx2.RequestError as error:
-        task.receipt.uncertain, task.receipt.spent = True, None
+        task.record.uncertain, task.record.spent = True, None
         raise UncertainJobError(
             f"no answer from {url}: {_clear(f'{type(error).__name__} {error}'.strip(), key)}; "
             "whether it had its effect nobody knows",
             remedy="look whether it did; `ledger retry --uncertain` does it again, "
             "`ledger cancel --uncertain` lets it be",
         ) from None
-    task.receipt.facts["http"] = response.status_code
+    task.record.facts["http"] = response.status_code
     answer = Answer(response, key)
     if not response.is_success:
         raise _refusal(answer, url, task)
@@ -124,7 +124,7 @@ def _refusal(answer: Answer, url: str, task: Task) -> JobError:
     if answer.status in BUSY:
         after = _asked_rest(answer)
         if answer.status == REFUSED:
-            task.receipt.rest = after or DEFAULT_REST
+            task.record.rest = after or DEFAULT_REST
         return TransientJobError(
             f"{url} is busy: {answer.said}",
             remedy="wait until the server is well again, then `ledger retry --failed`",

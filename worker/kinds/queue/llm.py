@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.errors import JobError, TransientJobError
 from ledger.jobs import Spent
-from ledger.queues.schemas import flaw_of
+from ledger.queues.schemas import problem_of
 from worker.kinds.queue.http_client import ask, prepare_client
 from worker.kinds.queue.task import SITES, plan_nothing, task_of
 
@@ -42,7 +42,7 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     value = task.kept_result
     if value is None:  # else only its file was lost: it is not paid for again
         value = _ask(task, context)
-    task.receipt.result = value
+    task.record.result = value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
     return task.outputs(data=(text.rstrip("\n") + "\n").encode("utf-8", "replace"))
 
@@ -51,9 +51,9 @@ def _ask(task: Task, context: Context) -> Any:
     recipe: Prompt = task.recipe
     url = f"{recipe.url}/{recipe.endpoint}"
     answer = ask(context, task, "POST", url, json=recipe.body(task.job.payload))
-    task.receipt.spent = None  # paid for, whatever comes of it; nobody knows how much yet
+    task.record.spent = None  # paid for, whatever comes of it; nobody knows how much yet
     reply = _parsed(answer, url)
-    task.receipt.spent = _usage(reply)
+    task.record.spent = _usage(reply)
     return _value(reply, answer, task)
 
 
@@ -104,7 +104,7 @@ def _value(reply: dict[str, Any], answer: Answer, task: Task) -> Any:
         value = json.loads(fenced[1] if fenced else text)
     except ValueError as error:
         raise _unfit(f"is not JSON: {error}", text) from None
-    if flaw := flaw_of(value, recipe.schema):
+    if flaw := problem_of(value, recipe.schema):
         raise _unfit(f"does not fit the schema: {flaw}", text)
     return value
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.errors import JobError
 from ledger.fingerprint import fingerprint
-from ledger.jobs import MadeFile, Receipt
+from ledger.jobs import AttemptRecord, MadeFile
 from ledger.process import clock
 from ledger.queues.recipes import output_of, recipe_of
 
@@ -33,7 +33,7 @@ class Task:
     job: Job
     queue: str
     recipe: Any
-    receipt: Receipt
+    record: AttemptRecord
     output: str
     root: Path
     scratch: Path
@@ -49,7 +49,7 @@ class Task:
         """The same for every try at this job, and for no other job."""
         return fingerprint(self.job.name, self.job.fingerprint)
 
-    def placed(self) -> Path:
+    def scratch_path(self) -> Path:
         """Where to make the output, under its own name; it goes to its place when it is whole."""
         self.scratch.mkdir(parents=True, exist_ok=True)
         path = self.scratch / (PurePosixPath(self.output).name or "out")
@@ -61,7 +61,7 @@ class Task:
         if not self.output:
             return
         if data is not None:
-            made = self.placed()
+            made = self.scratch_path()
             made.write_bytes(data)
         yield MadeFile(self.output, self.job.fingerprint, str(made))
 
@@ -80,11 +80,11 @@ def task_of(job: Job, context: Context) -> Task:
         )
     recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
     key = job.key.partition("/")[2]
-    receipt = context.receipt or Receipt(clock.wall())
-    receipt.retries = recipe.retries
+    record = context.record or AttemptRecord(clock.wall())
+    record.retries = recipe.retries
     output = output_of(recipe, job.payload, key)
     return Task(
-        job, queue["name"], recipe, receipt,
+        job, queue["name"], recipe, record,
         os.path.normpath(output) if output else "", context.project.root, context.scratch,
         None if context.store is None else context.store.result(job.id),
     )  # fmt: skip

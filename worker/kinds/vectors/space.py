@@ -56,7 +56,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     extra = [(identity, digests[identity]) for identity in [*words, *themes]]
     raw = collect(shards.glob("*.npz"), [*documents, *extra])
     space = Space(raw[centre_sample(documents)], centre=job.payload["centre"])
-    placed = space.place(raw)
+    placed = space.project(raw)
     vectors, others = placed[: len(documents)], placed[len(documents) :]
     yield _output(job, "vectors.npy", vectors)
     yield _output(job, "words.npy", others[: len(words)])
