@@ -68,7 +68,7 @@ def queue_lines(queue: dict[str, Any]) -> list[str]:
         slowed = queue["rate_factor"] < 1.0
         parts.append(f"rate {as_rate(queue['rate'])}")
         if slowed:
-            parts[-1] += f", now {as_rate(queue['rate'] * queue['pace'])}"
+            parts[-1] += f", now {as_rate(queue['rate'] * queue['rate_factor'])}"
     if queue["rate_changes"]:
         parts.append(
             "lately " + " → ".join(as_rate(speed) for _, speed, _ in queue["rate_changes"])
