@@ -1,4 +1,4 @@
-"""Rows 7 and 8: what the ledger itself costs, against huey and against its own growth."""
+"""Rows 7 and 8: what the ledger itself costs, against huey, bare SQLite and its own growth."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.bare import bare_rate
 from bench.noops import noop_site
 from bench.peer import huey_rate
 from bench.report import Check, Outcome, number
@@ -30,6 +31,8 @@ def overhead(bench: Bench) -> Outcome:
     ours = {n: median(one.ours for one in rounds[n]) for n in rounds}
     effects = {n: median(one.effects for one in rounds[n]) for n in rounds}
     peer = {n: median(one.peer for one in rounds[n]) for n in rounds}
+    bare = {n: median(one.bare for one in rounds[n]) for n in rounds}
+    of_bare = {n: median(one.ours / one.bare for one in rounds[n]) for n in rounds}
     served = rounds[MANY][-1].served
     least, most = min(served.values(), default=0), max(served.values(), default=1)
     share = least / most if len(served) == MANY else 0.0
@@ -40,14 +43,17 @@ def overhead(bench: Bench) -> Outcome:
             *(Check(f"{n} workers", ours[n] / peer[n], 25, at_most=False) for n in ours),
             Check("least/most served", share, 1 / 3, "", at_most=False),
             *(Check(f"effects, {n}", effects[n] / peer[n], 4, at_most=False) for n in effects),
+            Check(f"of bare SQLite, {FEW}", of_bare[FEW], 0.6, at_most=False),
         ),
         (
             (f"{sizes.noops:,} jobs; {sizes.effects:,} with effects: {_rates(effects)}; huey "
             f"{sizes.peer_noops:,}; served of {len(served)} workers: {least:,} to {most:,} jobs"),
             ("huey as it comes (SQLite's synchronous = FULL; the task is gone when it is taken); with "
             f"fsync=False (OFF) and {FEW} workers: {number(unsafe)} jobs/s"),
+            (f"bare SQLite, same durability, same batches: {_rates(bare)}; of it "
+             f"{number(of_bare[FEW])} and {number(of_bare[MANY])} ×"),
         ),
-        {"ours": ours, "effects": effects, "huey": peer, "huey_unsafe": unsafe, "served": served},
+        {"ours": ours, "effects": effects, "huey": peer, "huey_unsafe": unsafe, "served": served, "bare": bare},
     )  # fmt: skip
 
 
@@ -56,11 +62,12 @@ def _rates(rates: dict[int, float]) -> str:
 
 
 class Rates(NamedTuple):
-    """Jobs a second, ours and huey's; and how many jobs each of our workers got."""
+    """Jobs a second, ours, huey's and bare SQLite's; and how many jobs each of our workers got."""
 
     ours: float
     effects: float
     peer: float
+    bare: float
     served: dict[int, int]
 
 
@@ -68,8 +75,9 @@ def _round(bench: Bench, workers: int) -> Rates:
     sizes = bench.sizes
     ours, served = _rate(bench, sizes.noops, workers)
     peer = huey_rate(bench.folder("huey"), sizes.peer_noops, workers)
+    bare = bare_rate(bench.folder("bare"), sizes.noops, workers)
     effects, _ = _rate(bench, sizes.effects, workers, effects=True)
-    return Rates(ours, effects, peer, served)
+    return Rates(ours, effects, peer, bare, served)
 
 
 def _rate(
