@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,9 @@ def _sections(command: click.Command, name: str, parent: click.Context | None) -
     )
     with context.scope(cleanup=False):
         text = click.unstyle(command.get_help(context))
-    yield f"## `{context.command_path}`\n\n```text\n{text}\n```\n"
+    usage, _, rest = text.removeprefix("Usage: ").partition("\n\n")
+    # not in backticks: a usage line cannot be typed, and a test types all commands that are code
+    yield f"## `{context.command_path}`\n\n<code>{escape(usage)}</code>\n\n```text\n{rest}\n```\n"
     for subcommand in sorted(getattr(command, "commands", {}).items()):
         yield from _sections(subcommand[1], subcommand[0], context)
 
