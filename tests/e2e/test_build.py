@@ -215,6 +215,7 @@ def test_commands_find_the_project_from_below(new_site):
     site.root = root
 
 
+@pytest.mark.slow
 def test_depth_all_and_small_pages(new_site):
     """With depth "all" every ranking lists everybody else, over as many pages as it takes."""
     site = new_site(10, '[pages]\ndepth = "all"\nper_page = 4\n')
