@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CLONE = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_builds_a_site(tmp_path):
     """In a clean environment, with nothing of the clone on its path."""
     wheels, venv, project = tmp_path / "wheels", tmp_path / "venv", tmp_path / "project"

@@ -34,6 +34,7 @@ def chaos(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
 @pytest.mark.parametrize("storms", [("random", "points"), ("zombies", "power", "behind")])
 def test_a_small_storm_breaks_no_promise(tmp_path: Path, storms: tuple[str, ...]):

@@ -8,9 +8,11 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from e2e.conftest import STARTER, until
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_does_not_show(new_site):
     """One, two and twelve workers build the same tree, byte for byte."""
     trees = []
@@ -23,6 +25,7 @@ def test_the_number_of_workers_does_not_show(new_site):
     assert len(trees[0]) > 300
 
 
+@pytest.mark.slow
 def test_kills_do_not_show(new_site):
     """A build whose processes are all killed, again and again, ends as an undisturbed one."""
     calm, stormy = new_site(), new_site()
@@ -39,6 +42,7 @@ def test_kills_do_not_show(new_site):
     assert stormy.status()["failed"] == 0
 
 
+@pytest.mark.slow
 def test_hash_seed_does_not_show(new_site, monkeypatch):
     """The order in which Python's sets iterate leaves no trace in the pages."""
     trees = []
@@ -64,6 +68,7 @@ def test_nothing_to_do_writes_nothing(new_site):
     assert site.stamps() == before
 
 
+@pytest.mark.slow
 def test_a_lost_output_is_built_again(new_site):
     """A done page that was deleted or cut short behind our back comes back."""
     site = new_site(12)
@@ -102,6 +107,7 @@ def test_one_edited_document_embeds_only_itself(new_site):
     assert rewritten == {path for path, data in after.items() if data != before.get(path)}
 
 
+@pytest.mark.slow
 def test_a_removed_document_takes_its_pages_along(new_site):
     """Pages of a document that left the corpus go, and nothing links to them any more."""
     site = new_site(12)
@@ -142,6 +148,7 @@ def test_only_builds_a_kind_and_what_it_needs(new_site):
     assert "index.html" in site.tree()
 
 
+@pytest.mark.slow
 def test_limit_is_a_trial_of_the_first_documents(new_site):
     """--limit 3 makes the ranking pages of three documents; a full run makes the rest."""
     site = new_site(12)
@@ -194,6 +201,7 @@ def test_an_edit_of_the_settings_asks_for_a_new_plan(new_site):
     assert "ledger init" in site.run("spawn", 1, expect=2)
 
 
+@pytest.mark.slow
 def test_commands_find_the_project_from_below(new_site):
     """A command run in a folder below works on the project above, and -C names one."""
     site = new_site(2)
@@ -207,6 +215,7 @@ def test_commands_find_the_project_from_below(new_site):
     site.root = root
 
 
+@pytest.mark.slow
 def test_depth_all_and_small_pages(new_site):
     """With depth "all" every ranking lists everybody else, over as many pages as it takes."""
     site = new_site(10, '[pages]\ndepth = "all"\nper_page = 4\n')
@@ -220,6 +229,7 @@ def test_depth_all_and_small_pages(new_site):
     assert text.count(b'href="../../different/letters/2.html"') >= 1
 
 
+@pytest.mark.slow
 def test_less_depth_slices_and_more_ranks_anew(new_site):
     """Rankings are stored as deep as they were asked for; the pages are those of a fresh build."""
     site = new_site(20, "[pages]\ndepth = 12\n")
@@ -323,6 +333,7 @@ def test_ctrl_c_finishes_what_is_in_hand(new_site):
     assert status["pending"] > 0
 
 
+@pytest.mark.slow
 def test_a_storm_of_signals_is_weathered(new_site):
     """However many SIGCHLD reach the coordinator, it goes on."""
     site = new_site()
@@ -350,6 +361,7 @@ def test_workers_leave_when_their_coordinator_dies(new_site):
     assert site.status()["running"] == 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced(new_site):
     """A worker that somebody kills is replaced, and the site is complete."""
     site = new_site()
@@ -393,6 +405,7 @@ def test_the_starter_corpus_is_ours(new_site):
     assert STARTER.is_file()
 
 
+@pytest.mark.slow
 def test_a_run_leaves_no_slots(new_site):
     """Neither its own, nor those of a run whose coordinator was killed."""
     site = new_site(24)

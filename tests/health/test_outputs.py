@@ -93,6 +93,7 @@ MISLEADING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MISLEADING)
 def test_pages_built_from_a_damaged_artefact_are_built_again(
     planned: Patient, site: Patient, kind: str
@@ -184,6 +185,7 @@ def test_verify_says_what_comes_next(site: Patient) -> None:
     assert "1 job to be done again: `ledger spawn` builds" in report
 
 
+@pytest.mark.slow
 def test_an_interrupted_verify_changes_nothing(site: Patient) -> None:
     """Ctrl+C in the middle of hashing: exit 130, and the damage is still to be found."""
     flip(site.root / "site" / "style.css")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from queues.conftest import Bulk
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_nothing_is_paid_twice_while_workers_are_killed(tmp_path: Path) -> None:
     """Every page is extracted, no ceiling and no rate is passed; `python -m queues.paid` does 6,594."""
@@ -63,6 +64,7 @@ def test_a_budget_needs_a_price(calm: tuple[Work, Paid]) -> None:
     assert server.meter()["arrivals"] == []
 
 
+@pytest.mark.slow
 def test_the_key_is_nowhere(calm: tuple[Work, Paid]) -> None:
     """Not in the ledger, the logs, an error or a report, though the server repeats what it is sent."""
     work, _ = calm
@@ -133,6 +135,7 @@ def test_a_prompt_with_a_hole_is_told_before(calm: tuple[Work, Paid]) -> None:
     assert "'titel' is undefined" in work.run("add", *words, expect=2)
 
 
+@pytest.mark.slow
 def test_an_adaptive_rate_goes_down_and_up_again(tmp_path: Path) -> None:
     """A refusal halves it, successes bring it back; status tells the history."""
     work = Work(tmp_path / "project", 180)
@@ -179,6 +182,7 @@ def test_a_server_that_is_not_there_is_not_uncertain(bulk: Bulk) -> None:
     assert bulk.sql("SELECT uncertain FROM jobs") == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_lost_file_is_not_paid_for_again(calm: tuple[Work, Paid]) -> None:
     """The answer is in the ledger; a changed prompt, or asking for it, asks the server again."""
     work, server = calm

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from queues.conftest import Bulk
 
 
+@pytest.mark.slow
 def test_a_new_plan_leaves_queues_alone(bulk: Bulk) -> None:
     """Neither their jobs nor their files are the site's to remove; a spawn does both."""
     bulk.run("init", "--kind", "blog")

@@ -276,7 +276,7 @@ class LeaseMachine(RuleBasedStateMachine):
             assert self.store.outlook(self.run).over
 
 
-TestLeaseProtocol = LeaseMachine.TestCase
+TestLeaseProtocol = pytest.mark.slow(LeaseMachine.TestCase)
 TestLeaseProtocol.settings = settings(
     max_examples=100,
     stateful_step_count=40,

@@ -37,6 +37,7 @@ def check(folder: Path, how: How, *defines: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @needs_spin
 def test_nothing_wrong_ever_happens(tmp_path: Path) -> None:
     """In no order of events is a job settled twice, or by who does not hold it, or lost.
@@ -51,6 +52,7 @@ def test_nothing_wrong_ever_happens(tmp_path: Path) -> None:
     assert ["0"] * 3 == unreached
 
 
+@pytest.mark.slow
 @needs_spin
 def test_every_job_is_done_in_the_end(tmp_path: Path) -> None:
     """When somebody lives and is given time; two workers, since this looks at cycles of states."""
@@ -60,6 +62,7 @@ def test_every_job_is_done_in_the_end(tmp_path: Path) -> None:
     assert "max search depth too small" not in said
 
 
+@pytest.mark.slow
 @needs_spin
 @pytest.mark.parametrize(
     ("mutant", "how", "what"),

@@ -8,6 +8,8 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ledger.errors import Reason
 from ledger.process import worker_state
 
@@ -83,6 +85,7 @@ class Racer:
         return [int(job) for job in output.split()]
 
 
+@pytest.mark.slow
 def test_many_processes_settle_every_job_once(ledger: Ledger) -> None:
     """Of 2,000 jobs and 6 processes every job is settled once, each has some, none is refused."""
     ledger.plan(2_000)
@@ -100,6 +103,7 @@ def test_many_processes_settle_every_job_once(ledger: Ledger) -> None:
     assert 0 == ledger.store.live_leases()
 
 
+@pytest.mark.slow
 def test_killed_processes_lose_nothing(ledger: Ledger) -> None:
     """Processes are killed at work and reaped; each costs one job one attempt at most."""
     ledger.plan(1_200, max_attempts=9)
@@ -187,6 +191,7 @@ while died:
 """
 
 
+@pytest.mark.slow
 def test_a_death_at_any_statement_is_mended(ledger: Ledger) -> None:
     """A worker killed before its 1st, 2nd, 3rd … statement leaves a ledger that can be finished."""
     ledger.plan([ledger.job(key, outputs=(f"site/{key}",)) for key in range(4)])

@@ -666,6 +666,7 @@ EXAMPLES = settings(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("machine", [LeaseMachine, LedgerMachine])
 def test_simulation(world: World, machine: type[LeaseMachine]) -> None:

@@ -142,6 +142,7 @@ def test_without_numba_numpy_walks(monkeypatch, tmp_path):
     assert "pip install 'ledger[fast]'" in log_path(tmp_path, 1).read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_compiled_once(tmp_path):
     """Two processes that start at once compile one time, into the user's cache folder."""
     count = "import ledger.vectors.kernel as k; print(sum(k._walk.stats.cache_misses.values()))"

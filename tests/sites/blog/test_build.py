@@ -61,6 +61,7 @@ def fill(blog):
     return blog
 
 
+@pytest.mark.slow
 def test_the_same_bytes_by_any_number_of_workers(full, tmp_path_factory):
     """1, 2 and 12; and after kills."""
     first = full.build(1)
@@ -171,6 +172,7 @@ EDITS = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_after_any_edit_the_site_is_that_of_a_clean_build(copy, name, tmp_path_factory):
     """`diff -r` shows nothing; and nothing is written that does not differ."""
@@ -197,6 +199,7 @@ def _touched(blog, name, body, fields):
     blog.write(f"content/{name}.md", f"---\n{head}---\n\n{body}\n", at=1_700_000_009)
 
 
+@pytest.mark.slow
 def test_kills_do_not_show(full):
     """A coordinator that is killed in the middle leaves nothing that the next run does not mend."""
     clean = full.build(2)

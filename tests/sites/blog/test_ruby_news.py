@@ -24,6 +24,7 @@ LINK = re.compile(r'(?:href|src)="(/[^"]*)"')
 
 pytestmark = [
     pytest.mark.corpus,
+    pytest.mark.slow,
     pytest.mark.skipif(not CORPUS.exists(), reason=f"{CORPUS.name} is not beside the checkout"),
     pytest.mark.timeout(300),
 ]
