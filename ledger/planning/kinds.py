@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ledger.errors import BadInputError, LedgerError
@@ -18,7 +16,6 @@ from ledger.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from importlib.machinery import ModuleSpec
 
     from ledger.errors import Problem
     from ledger.jobs import Job, Output, Planned
@@ -148,19 +145,6 @@ def _sites_of_kinds() -> dict[str, tuple[str, ...]]:
         if named is not None and _fits("sites", named):
             sites[name] = tuple(named)
     return sites
-
-
-def kind_files() -> list[Path]:
-    """The source files of all installed kinds, found without importing them."""
-    specs = [_spec(KINDS.module_of(name)) for name in sorted(KINDS.names())]
-    return [Path(spec.origin) for spec in specs if spec and spec.origin]
-
-
-def _spec(module: str) -> ModuleSpec | None:
-    try:
-        return find_spec(module)
-    except (ImportError, ValueError):  # a package around it that cannot be imported
-        return None
 
 
 def phases(kinds: dict[str, Kind]) -> dict[str, int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import traceback
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ledger import __version__
+from ledger.corpus.formats import FORMATS
 from ledger.errors import BadInputError, LedgerError, Problem
 from ledger.files import find_conflicts, resource
 from ledger.fingerprint import fingerprint
@@ -15,7 +15,6 @@ from ledger.jobs import Planned
 from ledger.planning.kinds import (
     KINDS,
     broken_kinds,
-    kind_files,
     kinds_of_site,
     module_of,
     phases,
@@ -23,6 +22,7 @@ from ledger.planning.kinds import (
 from ledger.planning.plan import stamp
 from ledger.planning.sites import load_site
 from ledger.project.settings import STATE_FOLDER
+from ledger.project.sites import SITES
 from ledger.store.plan import PlannedJob
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ledger.planning.kinds import Kind
     from ledger.planning.plan import Known, Plan, Stamps
     from ledger.project.settings import Project
+
+# It holds the version, and so is written by every installation.
+VERSION_FILE = Path(__file__).resolve().parents[1] / "__init__.py"
 
 
 def source_stamps(project: Project) -> Stamps:
@@ -41,11 +44,12 @@ def source_stamps(project: Project) -> Stamps:
     """
     own = sorted(path for path in project.templates.rglob("*") if path.is_file())
     shipped = sorted(path for path in resource("templates").rglob("*.*") if path.is_file())
+    added = [path for registry in (KINDS, SITES, FORMATS) for path in registry.files()]
     return {
         "corpus": fingerprint(list(load_site(project.settings.site.kind).source_stamps(project))),
         "templates": fingerprint([stamp(path, project.root) for path in own]),
         "program": fingerprint(
-            [__version__, *(stamp(path, path.parent) for path in [*shipped, *kind_files()])]
+            [stamp(path, path.parent) for path in [VERSION_FILE, *shipped, *added]]
         ),
     }
 
