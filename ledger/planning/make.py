@@ -107,7 +107,7 @@ def _planned(name: str, kind: Kind, plan: Plan) -> Iterator[Planned]:
     """The jobs that a kind plans; what its code raises becomes a problem that names the kind."""
     try:
         yield from kind.plan(plan)
-    except (LedgerError, OSError):
+    except LedgerError:
         raise
     except Exception as error:
         if (problem := _template_problem(error) or _failure(name, error)) is None:
@@ -140,8 +140,11 @@ def _template_problem(error: Exception) -> Problem | None:
 
 
 def _failure(name: str, error: Exception) -> Problem | None:
-    """A problem for an exception in another package's code; a fault of our own keeps its trace."""
-    if KINDS.package_of(name) == "ledger":
+    """A problem for an exception in another package's code.
+
+    A fault of our own keeps its traceback; an error of the disk is reported as one anywhere.
+    """
+    if KINDS.package_of(name) == "ledger" or isinstance(error, OSError):
         return None
     frame = traceback.extract_tb(error.__traceback__)[-1]
     what = f"fails to plan: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
