@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import cache, cached_property
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +114,8 @@ def _all_installed() -> Any:
 
 
 def _spec(module: str) -> ModuleSpec | None:
+    from importlib.util import find_spec
+
     try:
         return find_spec(module)
     except (ImportError, ValueError):  # a package around it that cannot be imported
