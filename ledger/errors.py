@@ -1,4 +1,4 @@
-"""What can go wrong, said in a way that helps: what, context, remedy, and the exit code."""
+"""Errors that help: each says what happened, in which context, what to do, and the exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Exit(IntEnum):
 class Problem:
     """One thing that is wrong with the input, found before any work is done.
 
-    `where` is a place a person can go to: a file, with the record or line.
+    `where` is a place that a person can open: a file, with the record or line.
     """
 
     where: str
@@ -83,21 +83,21 @@ class BadInputError(LedgerError):
 
 
 class LockedError(LedgerError):
-    """The work is held by somebody else who is alive."""
+    """Another live process holds the lock on this work."""
 
     exit_code = Exit.LOCKED
 
 
 class JobError(LedgerError):
-    """A job cannot be done: the reasons a person needs; trying again changes nothing."""
+    """A job cannot be done, and trying again changes nothing."""
 
     exit_code = Exit.FAILED
 
 
 class TransientJobError(JobError):
-    """A job could not be done now; it goes back, with a delay, until its attempts are used up.
+    """A job could not be done now; it is retried, after a delay, until its attempts are used up.
 
-    `after` is the least delay in seconds that the other side asked for.
+    `after` is the least delay in seconds that the server asked for.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class TransientJobError(JobError):
 
 
 class UncertainJobError(TransientJobError):
-    """Nobody knows whether a job had its effect: a connection broke while it waited for the answer."""
+    """It is unknown whether a job had its effect: the connection broke before the answer came."""
 
 
 @dataclass(frozen=True, slots=True)

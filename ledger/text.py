@@ -1,4 +1,4 @@
-"""Numbers and texts as a person says them."""
+"""Numbers and texts, formatted for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ SNIPPET_LENGTH = 160
 
 
 def speed(rate: float) -> str:
-    """Jobs by the second, by the minute or by the hour, whichever reads well."""
+    """Jobs per second, minute or hour, whichever gives a readable number."""
     for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
         number = rate * seconds
         if number >= 1 or unit == "h":
@@ -15,7 +15,7 @@ def speed(rate: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Seconds as hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -34,5 +34,5 @@ def first_words(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, without what a terminal would obey."""
+    """`text` on one line, without the characters that control a terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

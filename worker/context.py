@@ -30,6 +30,14 @@ T = TypeVar("T")
 # the corpus readers refuse NUL.
 ENTRIES_PLACEHOLDER = "\0entries\0"
 
+# Entries are rendered once for all pages that list them, so these all lie equally deep.
+ENTRIES_ROOT = "../../"
+
+
+def way_to_root(path: str) -> str:
+    """The relative way from the page at `path` to the top of the site."""
+    return "../" * path.count("/")
+
 
 class Context:
     """One worker's view of the project; everything heavy is opened when it is first used.
@@ -111,8 +119,12 @@ class Context:
         """The project-relative path of a page."""
         return f"{self.settings.site.output}/{page}"
 
-    def page(self, path: str, template: str, root: str, **values: Any) -> Output:
-        """A page that its template renders whole. `values` must be JSON-able."""
+    def page(self, path: str, template: str, root: str | None = None, **values: Any) -> Output:
+        """A page that its template renders whole. `values` must be JSON-able.
+
+        `root` is the relative way from the page to the top of the site; it follows from `path`.
+        """
+        root = way_to_root(path) if root is None else root
 
         def body() -> Iterable[bytes]:
             return [self.templates.render(template, root=root, **values).encode("utf-8")]
@@ -128,20 +140,32 @@ class Context:
         own: int | None = None,
         **values: Any,
     ) -> Output:
-        """A page that lists the entries at `positions`, two folders below the root.
+        """A page that lists the entries at `positions`.
 
-        The template is rendered around a mark that stands for `{{ entries }}`; the entries
+        The template is rendered around a placeholder for `{{ entries }}`; the entries
         themselves go from their memory map to the file without passing through it. `own` is
         the position of the document that the page is about, given as `{{ entry }}`.
+
+        Raises:
+            JobError: the page is not two folders deep, as the links in every entry suppose.
         """
         from markupsafe import Markup
+
+        root = way_to_root(path)
+        if root != ENTRIES_ROOT:
+            raise JobError(
+                f"{path} cannot list entries: their links start with {ENTRIES_ROOT}, "
+                f"and from this page the top of the site is {root or './'}",
+                context=f"template {template}",
+                remedy="put the page two folders deep, as in lists/first/index.html",
+            )
 
         def body() -> Iterable[Chunk]:
             shown = dict(values, entries=Markup(ENTRIES_PLACEHOLDER))  # noqa: S704  our own constant
             if own is not None:
                 entry = str(self.entries.chunks([own])[0], "utf-8")
                 shown["entry"] = Markup(entry)  # noqa: S704  made by the kind `entry`, escaped there
-            text = self.templates.render(template, root="../../", **shown)
+            text = self.templates.render(template, root=root, **shown)
             parts = text.split(ENTRIES_PLACEHOLDER)
             if len(parts) != 2:
                 raise JobError(

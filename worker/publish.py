@@ -8,8 +8,8 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from ledger.coordinator.cleanup import TEMPORARY_SUFFIX
 from ledger.errors import JobError
+from ledger.files import TEMPORARY_SUFFIX
 from ledger.fingerprint import digest_bytes, digest_chunks
 from ledger.jobs import Published
 from ledger.process.fault_points import Point, reached

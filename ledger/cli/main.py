@@ -81,8 +81,8 @@ def main(ctx: click.Context) -> None:
 @in_project
 @click.option(
     "--kind",
-    type=click.Choice(["poems", "blog", "bulk"]),
-    help="Of a new project; left out, it is told by what is there.",
+    metavar="KIND",
+    help="Of a new project: poems, blog, bulk, or one that a package adds; by default what is there decides.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @as_json

@@ -7,6 +7,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ledger.files import TEMPORARY_SUFFIX
 from ledger.project.load import STATE_FOLDER
 from ledger.store.plan import read_facts
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from ledger.project.load import Project
     from ledger.store.connection import Database
-
-TEMPORARY_SUFFIX = ".ledger-tmp"
 
 
 def remove_stale_outputs(project: Project, database: Database) -> int:

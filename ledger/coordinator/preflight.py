@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ledger.errors import BadInputError, Problem
-from ledger.planning.plan import source_stamps
+from ledger.planning.make import source_stamps
 from ledger.planning.sites import load_site
 from ledger.project.load import SETTINGS_FILE
 from ledger.queues import checks

@@ -1,42 +1,42 @@
-"""The corpus: one reader per format, every problem of the whole corpus reported at once."""
+"""The corpus: one reader a format, every problem of the whole corpus reported at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ledger.corpus.formats import format_of, known_formats
 from ledger.errors import BadInputError, Problem
 
-# The readers are imported when one is needed: whoever wants only `Document` (every
-# worker does) must not pay for yaml.
+# Readers are imported when one is needed: a worker, which wants no more than `Document`, must
+# not pay for yaml.
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from ledger.corpus.document import Document
     from ledger.corpus.records import RecordResult
-    from ledger.project.load import CorpusSettings
-
-_FORMATS = "a .json, .jsonl or .ndjson file (also with .gz), or a folder of .txt and .md notes"
+    from ledger.corpus.settings import CorpusSettings
 
 
 def read_corpus(path: Path, settings: CorpusSettings) -> list[Document]:
     """The documents of the file or folder `path`, in its order, without the excluded ones.
 
-    What is excluded is left out before it is judged: excluding a document also silences
+    Exclusions apply before problems are reported, so that excluding a document also silences
     its problems.
 
     Raises:
         BadInputError: with every problem of the whole corpus.
     """
     records = list(_records(path, settings))
-    excluded = set(settings.exclude) - {""}  # "" stands for an identity nobody knows
+    excluded = set(settings.exclude) - {""}  # "" stands for an identity that could not be read
     kept = [record for record in records if record.identity not in excluded]
     problems = [problem for record in kept for problem in record.problems]
     problems += _duplicates(kept)
     problems += _unmatched(records, settings.exclude)
     documents = [record.document for record in kept if record.document]
     if not documents and not problems:
-        problems = [Problem(_shown(path), "holds no documents", f"put some there: {_FORMATS}")]
+        remedy = f"put some there: {known_formats()}"
+        problems = [Problem(_shown(path), "holds no documents", remedy)]
     if problems:
         raise BadInputError(_first(problems, path))
     return documents
@@ -48,20 +48,19 @@ def corpus_files(path: Path) -> list[Path]:
     Raises:
         BadInputError: a folder in it cannot be listed, or `path` cannot be looked at.
     """
-    if _exists(path) and path.is_dir():
-        from ledger.corpus.notes import note_files
-
-        return note_files(path)
-    return [path] if _exists(path) else []
+    if not _exists(path):
+        return []
+    kind = format_of(path)
+    return kind.files(path) if kind and kind.files else [path]
 
 
 def _exists(path: Path) -> bool:
-    """Whether `path` leads to anything; a name that is too long does not, and says so."""
+    """Whether there is anything at `path`; raises where that cannot be found out."""
     try:
         return path.exists()
     except OSError as error:
         problem = Problem(
-            _shown(path), f"cannot be looked at: {error.strerror}", "mend [corpus] path"
+            _shown(path), f"cannot be looked at: {error.strerror}", "fix [corpus] path"
         )
         raise BadInputError([problem]) from error
 
@@ -74,36 +73,26 @@ def _shown(path: Path) -> str:
 
 
 def _first(problems: list[Problem], path: Path) -> list[Problem]:
-    """As many problems as anybody reads, and how many more there are."""
+    """As many problems as a person reads, and how many more there are."""
     from ledger.corpus.files import MAX_PROBLEMS
 
     more = len(problems) - MAX_PROBLEMS
     if more <= 0:
         return problems
     what = f"has {more:,} more problem{'s' if more > 1 else ''}"
-    return [*problems[:MAX_PROBLEMS], Problem(_shown(path), what, "mend these first")]
+    return [*problems[:MAX_PROBLEMS], Problem(_shown(path), what, "fix these first")]
 
 
 def _records(path: Path, settings: CorpusSettings) -> Iterable[RecordResult]:
     """Read `path` with the reader for its format."""
-    name = path.name.lower().removesuffix(".gz")
     if not _exists(path):
-        remedy = f"point [corpus] path in ledger.toml at {_FORMATS}"
+        remedy = f"point [corpus] path in ledger.toml at {known_formats()}"
         raise BadInputError([Problem(_shown(path), "does not exist", remedy)])
-    if path.is_dir():
-        from ledger.corpus.notes import read_notes
-
-        return read_notes(path, settings)
-    if name.endswith(".json"):
-        from ledger.corpus.poems import read_poems
-
-        return read_poems(path, settings)
-    if name.endswith((".jsonl", ".ndjson")):
-        from ledger.corpus.lines import read_lines
-
-        return read_lines(path, settings)
-    problem = Problem(_shown(path), "is in no format known here", f"make it {_FORMATS}")
-    raise BadInputError([problem])
+    kind = format_of(path)
+    if kind is None:
+        remedy = f"make it {known_formats()}"
+        raise BadInputError([Problem(_shown(path), "is in no format known here", remedy)])
+    return kind.read(path, settings)
 
 
 def _duplicates(records: Iterable[RecordResult]) -> list[Problem]:

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from ledger.corpus.files import decode, parse_json, printable, read_bytes
+from ledger.corpus.formats import Format
 from ledger.corpus.records import RecordResult, read_record
 from ledger.errors import Problem
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ledger.project.load import CorpusSettings
+    from ledger.corpus.settings import CorpusSettings
 
 _REMEDY = 'make the line one whole object, such as {"id": 1, "content": "…"}'
 
@@ -41,3 +42,6 @@ def _read_line(line: bytes, where: str, start: int, settings: CorpusSettings) ->
     if isinstance(raw, Problem):  # bytes that are not UTF-8 explain why it is not JSON either
         return RecordResult(where, problems=tuple(problems or [raw]))
     return read_record(raw, where, settings).with_problems(problems)
+
+
+FORMAT = Format(read_lines, suffixes=(".jsonl", ".ndjson"), packed=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from ledger.corpus.files import decode_lines, printable, read_bytes
+from ledger.corpus.formats import Format
 from ledger.corpus.records import RecordResult, read_record, unix_newlines
 from ledger.corpus.tables import parse_toml
 from ledger.errors import BadInputError, Problem
@@ -17,7 +18,7 @@ from ledger.errors import BadInputError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.project.load import CorpusSettings
+    from ledger.corpus.settings import CorpusSettings
 
 DEFAULT_CATEGORY = "notes"
 SUFFIXES = (".txt", ".md")
@@ -195,3 +196,8 @@ def _plain(node: yaml.Node) -> object:
     if isinstance(node, yaml.ScalarNode):
         return None if node.tag == "tag:yaml.org,2002:null" else node.value
     return [] if isinstance(node, yaml.SequenceNode) else {}
+
+
+FORMAT = Format(
+    read_notes, matches=Path.is_dir, files=note_files, description="a folder of .txt and .md notes"
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.corpus.files import Repeated, decode_lines, parse_json, printable, read_bytes
+from ledger.corpus.formats import Format
 from ledger.corpus.records import RecordResult, kind, read_record
 from ledger.errors import Problem
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ledger.project.load import CorpusSettings
+    from ledger.corpus.settings import CorpusSettings
 
 _REMEDY = 'make it {"poems": [{"id": 1, "content": "…"}]}; with one object a line, name it .jsonl'
 
@@ -48,3 +49,6 @@ def _poems(text: str, name: str) -> list[object] | Problem:
     if isinstance(poems, list):
         return poems
     return Problem(name, f"is {kind(poems)} where the list of poems should be", _REMEDY)
+
+
+FORMAT = Format(read_poems, suffixes=(".json",), packed=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from ledger.project.load import CorpusSettings
+    from ledger.corpus.settings import CorpusSettings
 
 DEFAULT_CATEGORY = "all"
 DATE_FIELDS = ("creation_date", "created_at", "date")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ledger.corpus.document import Document
-    from ledger.project.load import WordSettings
+    from ledger.corpus.settings import WordSettings
 
 SIZES = 9
 

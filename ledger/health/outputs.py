@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.coordinator import cleanup
+from ledger.files import TEMPORARY_SUFFIX
 from ledger.fingerprint import digest_chunks
 from ledger.health.finding import MISSING, Damage, damaged, ok, warning
 from ledger.health.progress import Bar
@@ -177,7 +178,7 @@ def _writers(case: Case) -> list[int]:
 def _temporary_files(project: Project, alive: Iterable[int]) -> Iterator[Path]:
     prefixes = tuple(f".{worker}." for worker in alive)
     for home in (project.output, project.root / STATE_FOLDER):
-        for path in sorted(home.rglob(f"*{cleanup.TEMPORARY_SUFFIX}")):
+        for path in sorted(home.rglob(f"*{TEMPORARY_SUFFIX}")):
             if not path.name.startswith(prefixes):
                 yield path
 

@@ -1,4 +1,4 @@
-"""`ledger init`: make the folder a project if it is none, plan it, and tidy up after the old plan."""
+"""`ledger init`: make the folder a project if it is none, plan it, remove stale outputs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.coordinator import cleanup
 from ledger.coordinator.recovery import recover, sole_coordinator
-from ledger.planning.plan import NothingKnown, is_planned, make_plan, snapshot, source_stamps
+from ledger.planning.make import is_planned, make_plan, snapshot, source_stamps
+from ledger.planning.plan import NothingKnown
 from ledger.project import new
-from ledger.project.load import SETTINGS_FILE, Project, find_root, load_project, parse_project
+from ledger.project.load import find_root, load_project, parse_project
+from ledger.project.settings import SETTINGS_FILE
 from ledger.store.claims import Store
 from ledger.store.migrations import migrate
 from ledger.store.plan import Changes, PlannedBefore, preview, read_facts, read_notes, replan
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from ledger.errors import Problem
     from ledger.planning.plan import Plan
+    from ledger.project.settings import Project
+    from ledger.project.starter import Files
     from ledger.store.claims import KindCount
 
 
@@ -62,7 +66,7 @@ class PlanReport:
         return "\n".join(lines)
 
     def _notes(self) -> list[str]:
-        """What was found and does not stop anything: a line for each, and of many the first."""
+        """A line for each finding that stops nothing; of many the first."""
         shown = [f"note: {note.where}: {note.what}" for note in self.notes[:SHOWN_NOTES]]
         more = len(self.notes) - SHOWN_NOTES
         return shown if more <= 0 else [*shown, f"note: {more:,} more: ledger init --json"]
@@ -71,7 +75,7 @@ class PlanReport:
 def plan_project(
     folder: Path, source: Path | None, *, kind: str | None = None, dry_run: bool
 ) -> PlanReport:
-    """Plan the project at or above `folder`; with `dry_run` only say what that would change."""
+    """Plan the project at or above `folder`; with `dry_run` only report what that would change."""
     root = _root(folder)
     files = new.new_files(root, source, kind)
     if dry_run:
@@ -89,7 +93,7 @@ def plan_project(
             if is_planned(project, facts, sources):
                 return _unchanged(project, facts, store.counts(), read_notes(store))
             plan = make_plan(project, PlannedBefore(store), sources)
-            # every output folder there ever was: what is left in an older one is ours to delete
+            # every output folder there ever was: what is left in an older one is still deleted
             plan.facts["homes"] = sorted({*facts.get("homes", ()), project.settings.site.output})
             changes = replan(store, **snapshot(plan))
             cleanup.remove_stale_outputs(project, store)
@@ -103,7 +107,7 @@ def _root(folder: Path) -> Path:
         return folder.resolve()
 
 
-def _preview(root: Path, files: dict[str, str | Path]) -> PlanReport:
+def _preview(root: Path, files: Files) -> PlanReport:
     text = files.get(SETTINGS_FILE)
     project = parse_project(root, text) if isinstance(text, str) else load_project(root)
     if shipped := new.shipped_corpus(files, project.settings.corpus.path):

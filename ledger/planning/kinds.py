@@ -2,26 +2,36 @@
 
 A kind is a module with `plan` (what jobs are there) and `run` (do one). It is found by the
 entry-point group `ledger.kinds`, where the entry's name is the kind's name, so that a kind
-can live in anybody's package.
+can live in any package. See docs/kinds.md.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
-from pathlib import Path
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from ledger.errors import LedgerError
+from ledger.errors import BadInputError, LedgerError
+from ledger.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ledger.errors import Problem
     from ledger.jobs import Job, Output, Planned
     from ledger.planning.plan import Plan
 
-GROUP = "ledger.kinds"
+# None is resolved by its path: a plan asks for all kinds, and workers go by the plan.
+KINDS = Registry("ledger.kinds", "job kind", {})
+
+REQUIRED = {
+    "sites": 'say for which kinds of site it is, as in sites = ("poems",)',
+    "needs": "name the kinds that have to be done before it, as in needs = ()",
+    "effects": "say whether a run changes more than its outputs, as in effects = False",
+    "plan": "write plan(plan), which yields a ledger.jobs.Planned for each job",
+    "run": "write run(job, context), which yields a ledger.jobs.Output for each file",
+}
+"""What the module of a kind must have, and the remedy where it has not."""
 
 
 class Kind(Protocol):
@@ -31,8 +41,8 @@ class Kind(Protocol):
     phases follow from it. `sites` names the kinds of site (`[site] kind`) it works for.
     `effects` is true when a run changes more than its outputs (it calls a paid server, say):
     such a job is settled by itself, as soon as it is done. A module may also have
-    `prepare(context)`, called once in each worker before the first job of the kind: what takes
-    long then is not part of a job that has a turn in a rate.
+    `prepare(context)`, called once in each worker before the first job of the kind, so that slow
+    initialisation does not use up a rate slot.
     """
 
     needs: tuple[str, ...]
@@ -49,43 +59,59 @@ class Kind(Protocol):
 
 
 @cache
-def _entry_points() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
-@cache
 def load_kind(name: str) -> Kind:
     """The kind of that name.
 
     Raises:
-        LedgerError: it is not installed.
+        LedgerError: it is not installed, or not usable; it names the package.
     """
-    try:
-        return cast("Kind", _entry_points()[name].load())
-    except KeyError:
-        raise LedgerError(
-            f"no job kind is called {name!r}",
-            context=f"installed kinds: {', '.join(sorted(_entry_points()))}",
-            remedy="install the package that provides it, then run `ledger init`",
-        ) from None
+    kind = KINDS.load(name)
+    if problems := _flaws(name, kind):
+        raise BadInputError(problems)
+    return cast("Kind", kind)
+
+
+def _flaws(name: str, kind: Any) -> list[Problem]:
+    """What the module of a kind lacks, or has of the wrong type."""
+    problems = []
+    for part, remedy in REQUIRED.items():
+        value = getattr(kind, part, None)
+        if value is None:
+            problems.append(KINDS.problem(name, f"has no `{part}`", remedy))
+        elif not _fits(part, value):
+            problems.append(KINDS.problem(name, f"has {part} = {value!r:.60}", remedy))
+    return problems
+
+
+def _fits(part: str, value: Any) -> bool:
+    if part in ("plan", "run"):
+        return callable(value)
+    if part == "effects":
+        return isinstance(value, bool)
+    return isinstance(value, (tuple, list)) and all(isinstance(item, str) for item in value)
 
 
 def module_of(name: str) -> str:
     """The module of the kind of that name.
 
     Raises:
-        LedgerError: it is not installed.
+        LedgerError: it is not installed, or not usable.
     """
     load_kind(name)
-    return _entry_points()[name].module
+    return KINDS.module_of(name)
 
 
 def kinds_of_site(site: str) -> dict[str, Kind]:
-    """The kinds that work for that kind of site, prerequisites first."""
-    loaded = {name: load_kind(name) for name in sorted(_entry_points())}
-    fitting = {name: kind for name, kind in loaded.items() if site in kind.sites}
+    """The kinds that work for that kind of site, prerequisites first.
+
+    Raises:
+        BadInputError: one of them is not usable.
+        LedgerError: there are none, or their `needs` cannot be met.
+    """
+    sites = _sites_of_kinds()
+    fitting = {name: load_kind(name) for name in sorted(sites) if site in sites[name]}
     if not fitting:
-        known = sorted({site for kind in loaded.values() for site in kind.sites})
+        known = sorted({each for names in sites.values() for each in names})
         raise LedgerError(
             f"[site] kind = {site!r} is not known", remedy=f"use one of: {', '.join(known)}"
         )
@@ -93,61 +119,73 @@ def kinds_of_site(site: str) -> dict[str, Kind]:
     return {name: fitting[name] for name in sorted(fitting, key=lambda name: (order[name], name))}
 
 
-def kind_modules(site: str) -> dict[str, str]:
-    """The module of each kind that works for that kind of site."""
-    return {name: _entry_points()[name].module for name in kinds_of_site(site)}
+def broken_kinds() -> dict[str, Problem]:
+    """The first problem of each kind that does not even tell which sites it is for, by name.
+
+    Such a kind is left out: a broken package must not stop projects that do not use it.
+    """
+    broken = {}
+    for name in sorted(set(KINDS.names()) - set(_sites_of_kinds())):
+        try:
+            load_kind(name)
+        except BadInputError as error:
+            broken[name] = error.problems[0]
+    return broken
 
 
-def kind_files() -> list[Path]:
-    """The source files of all installed kinds, found without importing them."""
-    specs = [find_spec(point.module) for _, point in sorted(_entry_points().items())]
-    return [Path(spec.origin) for spec in specs if spec and spec.origin]
+@cache
+def _sites_of_kinds() -> dict[str, tuple[str, ...]]:
+    """The kinds of site that each kind is for, of all kinds that say it."""
+    sites = {}
+    for name in KINDS.names():
+        try:
+            named = getattr(KINDS.load(name), "sites", None)
+        except BadInputError:  # it cannot be imported: see `broken_kinds`
+            continue
+        if named is not None and _fits("sites", named):
+            sites[name] = tuple(named)
+    return sites
 
 
 def phases(kinds: dict[str, Kind]) -> dict[str, int]:
     """The phase of each kind, from 0: as late as the kinds that need it allow.
 
-    So all kinds that nobody needs, the pages, share the last phase, and one of them that
+    So all kinds that no other needs, the pages, share the last phase, and one of them that
     fails keeps none of the others back.
 
     Raises:
         LedgerError: kinds need each other in a circle, or one that is not there.
     """
-    needed_by: dict[str, list[str]] = {name: [] for name in kinds}
-    for name, kind in kinds.items():
-        for need in kind.needs:
-            if need not in kinds:
-                raise _bad_needs("need one that is missing", [name, need])
-            needed_by[need].append(name)
+    needs = {name: tuple(kind.needs) for name, kind in kinds.items()}
+    for name, below in needs.items():
+        if missing := next((need for need in below if need not in kinds), ""):
+            raise _bad_needs("need one that is missing", [name, missing])
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        raise _bad_needs("need each other in a circle", _from_first(error.args[1])) from None
+    height = dict.fromkeys(order, 0)
+    for name in reversed(order):  # each after all that need it
+        for need in needs[name]:
+            height[need] = max(height[need], height[name] + 1)
+    top = max(height.values())
+    return {name: top - height[name] for name in kinds}
 
-    @cache
-    def height(name: str) -> int:
-        return 1 + max((height(above) for above in needed_by[name]), default=-1)
 
-    _refuse_circles(needed_by)
-    top = max(map(height, kinds))
-    return {name: top - height(name) for name in kinds}
-
-
-def _refuse_circles(needed_by: dict[str, list[str]]) -> None:
-    def follow(name: str, chain: list[str]) -> None:
-        if name in chain:
-            raise _bad_needs("need each other in a circle", [*chain, name])
-        for above in needed_by[name]:
-            follow(above, [*chain, name])
-
-    for name in needed_by:
-        follow(name, [])
+def _from_first(circle: list[str]) -> list[str]:
+    """A circle, told from its first name by the alphabet, so that it reads the same each time."""
+    start = circle.index(min(circle))
+    return [*circle[start:-1], *circle[:start], circle[start]]
 
 
 def _bad_needs(fault: str, chain: list[str]) -> LedgerError:
     return LedgerError(
-        f"job kinds {fault}: {' -> '.join(chain)}", remedy="mend `needs` in these kinds"
+        f"job kinds {fault}: {' -> '.join(chain)}", remedy="fix `needs` in these kinds"
     )
 
 
 def with_needs(names: Iterable[str], kinds: dict[str, Kind]) -> set[str]:
-    """`names` and all that they need, directly or not."""
+    """`names` and all that they need, directly or indirectly."""
     wanted: set[str] = set()
     waiting = list(names)
     while waiting:

@@ -3,54 +3,64 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
+
+from ledger.errors import BadInputError
+from ledger.project.sites import SITES, ProjectSite, project_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ledger.errors import Problem
     from ledger.planning.plan import Known, Plan, Stamp
-    from ledger.project.load import Project
+    from ledger.project.settings import Project
     from ledger.store.claims import Store
 
-GROUP = "ledger.sites"
-USUAL = "poems"
 
+class Site(ProjectSite):
+    """Base of every kind of site; its pages are the concern of its job kinds.
 
-class Site(Protocol):
-    """What the module of a kind of site has; its pages are the business of its job kinds."""
-
-    def source_stamps(self, project: Project) -> Iterable[Stamp]:
-        """Name, size and time of change of each file that it is made from, in an order that stays."""
-        ...
-
-    def page_templates(self, project: Project) -> frozenset[str]:
-        """The templates that a run uses: they are compiled before it begins."""
-        ...
-
-    def preflight(self, project: Project) -> list[Problem]:
-        """What of its own would keep a run from its end."""
-        ...
-
-    def finish(self, project: Project, store: Store) -> str:
-        """What is left to do when every job is done; returns what was done, in words."""
-        ...
+    Only `begin_plan` has to be there. Settings and starter: see `ProjectSite`.
+    """
 
     def begin_plan(self, project: Project, known: Known) -> Plan:
-        """Read what it is made from; the kinds then add their jobs.
+        """Read what the site is made from; the kinds then add their jobs.
 
         Raises:
             BadInputError: with every problem of it.
         """
-        ...
+        raise NotImplementedError
+
+    def source_stamps(self, project: Project) -> Iterable[Stamp]:
+        """Yield name, size and modification time of each source file, in a stable order."""
+        del project
+        return ()
+
+    def page_templates(self, project: Project) -> frozenset[str]:
+        """The templates that a run uses: they are compiled before it begins."""
+        del project
+        return frozenset()
+
+    def preflight(self, project: Project) -> list[Problem]:
+        """Problems of the site's own that would keep a run from completing."""
+        del project
+        return []
+
+    def finish(self, project: Project, store: Store) -> str:
+        """Do what is left when every job is done; returns a sentence about it, or nothing."""
+        del project, store
+        return ""
 
 
 @cache
 def load_site(name: str) -> Site:
     """The kind of site of that name (`[site] kind`).
 
-    One that only job kinds know of is made from a corpus, as that of poems is.
+    Raises:
+        BadInputError: its package is broken.
     """
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    return cast("Site", points.get(name, points[USUAL]).load())
+    site = project_site(name)
+    if isinstance(site, Site):
+        return site
+    what = f"is {type(site).__name__}, not a subclass of ledger.planning.sites.Site"
+    raise BadInputError([SITES.problem(name, what)])

@@ -1,4 +1,4 @@
-"""ledger.toml -> one frozen Project: paths and settings, every problem reported at once."""
+"""ledger.toml -> one frozen Project: find it, read it, and report every problem at once."""
 
 from __future__ import annotations
 
@@ -7,207 +7,59 @@ import math
 import os
 import re
 import unicodedata
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+from ledger.corpus.settings import CorpusSettings
 from ledger.corpus.slugs import DEVICES
 from ledger.corpus.tables import parse_toml
 from ledger.errors import BadInputError, LedgerError, Problem
+from ledger.project.settings import (
+    SETTINGS_FILE,
+    STATE_FOLDER,
+    FreeTable,
+    Project,
+    Settings,
+    SiteSettings,
+    WorkerSettings,
+)
+from ledger.project.sites import DEFAULT, SITES, project_site
 
-SETTINGS_FILE = "ledger.toml"
-STATE_FOLDER = ".ledger"
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ledger.project.settings import Table, WrongValue
+    from ledger.project.sites import ProjectSite
+
+__all__ = [
+    "SETTINGS_FILE",
+    "STATE_FOLDER",
+    "Project",
+    "find_root",
+    "load_project",
+    "parse_project",
+    "setting_names",
+]
+
 MAX_SETTINGS_BYTES = 300_000
 MAX_FOLDER_BYTES = 255
-MAX_PRICE = 1_000_000
 
 SHOWN_CHARACTERS = 60
 MAX_GUESSES = 100
 
+CORE: Mapping[str, Table] = {
+    "site": SiteSettings,
+    "corpus": CorpusSettings,
+    "workers": WorkerSettings,
+}
+# The modules whose TABLES every project may have, whatever its site. By name, since they are
+# built on this package.
+SHARED = ("ledger.queues.settings",)
+
 _LANGUAGE = re.compile("(?:[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)?")
 _UNPORTABLE = frozenset('\\:*?"<>|')
-
-# Words too common to tell one English text from another. Other languages: `max_share`
-# drops what stands in too many documents, and `stop_words` adds a list of one's own.
-STOP_WORDS = tuple(
-    """a about above after again against all also am an and any are as at be because been before
-    being below between both but by can could did do does doing down during each even every few for
-    from further had has have having he her here hers herself him himself his how i if in into is it
-    its itself just like made make many may me might more most much must my myself no nor not now of
-    off on once one only or other our ours ourselves out over own same shall she should so some
-    still such than that the their theirs them themselves then there these they this those through
-    thus to too under until unto up upon us very was we were what when where which while who whom
-    whose why will with without would yet you your yours yourself""".split()
-)
-
-
-LISTS = ("index", "sections", "tags", "categories", "authors", "years", "months", "days")
-FEEDS = ("atom", "rss", "json")
-
-
-@dataclass(frozen=True)
-class SiteSettings:
-    """`[site]`: what the pages say about themselves, and where they go."""
-
-    kind: str = "poems"
-    title: str = "Poems"
-    language: str = "en"
-    output: str = "site"
-    url: str = ""
-
-
-@dataclass(frozen=True)
-class CorpusSettings:
-    """`[corpus]`: where the documents are, and which of them to leave out."""
-
-    path: str = "poems.json"
-    exclude: tuple[str, ...] = ()
-    max_document_bytes: int = 1_000_000
-
-
-@dataclass(frozen=True)
-class EmbeddingSettings:
-    """`[embedding]`: the vector space; documents, words and themes all live in the same one."""
-
-    embedder: str = "wordllama"
-    model: str = ""
-    url: str = ""
-    prefix: str = ""
-    dimension: int = 0
-    path: str = ""
-    api_key_env: str = ""
-    batch: int = 256
-    timeout: float = 60.0
-    centre: bool = True
-
-
-@dataclass(frozen=True)
-class PageSettings:
-    """`[pages]`: how many documents a ranking lists (0 in here means all) and a page shows."""
-
-    depth: int | str = 200
-    per_page: int | str = 200
-
-
-@dataclass(frozen=True)
-class WordSettings:
-    """`[words]`: which words are in the cloud. `max_share` drops words in more of the corpus."""
-
-    count: int = 150
-    min_length: int = 4
-    min_count: int = 2
-    max_share: float = 0.25
-    stop_words: tuple[str, ...] = STOP_WORDS
-
-
-DEFAULT_THEMES = {
-    "love": "love heart beloved tenderness desire",
-    "sorrow": "sorrow grief tears mourning loss",
-    "nature": "tree river mountain flower rain wind",
-    "journey": "road journey travel ship distance way",
-    "home": "house home bread table family child",
-    "battle": "war battle sword enemy king army",
-    "spirit": "god spirit prayer soul holy heaven",
-    "time": "time year morning night memory age",
-}
-
-
-@dataclass(frozen=True)
-class BlogSettings:
-    """`[blog]`: how a blog's posts are read, where they are, and in which lists they stand."""
-
-    languages: tuple[str, ...] = ()
-    permalink: str = "/{year}/{month}/{day}/{slug}/"
-    timezone: str = "UTC"
-    drafts: bool = False
-    fallback: bool = False
-    lists: tuple[str, ...] = LISTS
-    per_page: int = 10
-    feeds: tuple[str, ...] = FEEDS
-    feed_posts: int = 20
-    feed_terms: bool = True
-    related: int = 0
-    typographer: bool = False
-    highlight: bool = True
-    raw_html: str = "safe"
-    broken_links: str = "report"
-    macros: str = "none"
-    macro_seconds: float = 5.0
-    search: bool = False
-    static: str = "static"
-    hash_assets: bool = False
-
-
-@dataclass(frozen=True)
-class WorkerSettings:
-    """`[workers]`: how long a lease lives without a heartbeat, and how often a job is tried."""
-
-    lease_seconds: float = 30.0
-    max_attempts: int = 3
-
-
-@dataclass(frozen=True)
-class LlmSettings:
-    """`[llm]`: the server for queues of kind llm, and where its key is."""
-
-    url: str = "https://api.openai.com/v1"
-    model: str = ""
-    api_key_env: str = "OPENAI_API_KEY"
-    api_key_file: str = ""
-    max_tokens: int = 1024
-    timeout: float = 120.0
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All of `ledger.toml`."""
-
-    site: SiteSettings = field(default_factory=SiteSettings)
-    corpus: CorpusSettings = field(default_factory=CorpusSettings)
-    embedding: EmbeddingSettings = field(default_factory=EmbeddingSettings)
-    pages: PageSettings = field(default_factory=PageSettings)
-    words: WordSettings = field(default_factory=WordSettings)
-    workers: WorkerSettings = field(default_factory=WorkerSettings)
-    blog: BlogSettings = field(default_factory=BlogSettings)
-    llm: LlmSettings = field(default_factory=LlmSettings)
-    prices: dict[str, dict[str, float]] = field(default_factory=dict)
-    menu: dict[str, str] = field(default_factory=dict)
-    titles: dict[str, str] = field(default_factory=dict)
-    themes: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_THEMES))
-
-
-@dataclass(frozen=True)
-class Project:
-    """A folder with `ledger.toml`: its settings, and where its things are."""
-
-    root: Path
-    settings: Settings
-    settings_text: str = ""
-
-    @property
-    def state(self) -> Path:
-        """The folder of the ledger, logs, vectors and everything else that can be rebuilt."""
-        return self.root / STATE_FOLDER
-
-    @property
-    def ledger_path(self) -> Path:
-        """The SQLite file."""
-        return self.state / "ledger.db"
-
-    @property
-    def output(self) -> Path:
-        """The folder of the site."""
-        return self.root / self.settings.site.output
-
-    @property
-    def corpus_path(self) -> Path:
-        """The file or folder that holds the documents."""
-        return self.root / self.settings.corpus.path
-
-    @property
-    def templates(self) -> Path:
-        """The project's own templates, which shadow the shipped ones file by file."""
-        return self.root / "templates"
 
 
 def find_root(start: Path) -> Path:
@@ -258,18 +110,72 @@ def parse_project(root: Path, text: str) -> Project:
     try:
         table = parse_toml(text)
     except ValueError as error:
-        problem = Problem(SETTINGS_FILE, f"is not TOML: {error}", "mend the line it names")
+        problem = Problem(SETTINGS_FILE, f"is not TOML: {error}", "fix the line it names")
         raise BadInputError([problem]) from error
     problems: list[Problem] = []
-    settings = _section(Settings, table, "", problems)
-    problems += _check_values(settings, root) if not problems else []
+    site = project_site(_site_name(table))
+    settings = _settings(table, site, problems)
+    problems += _check_values(settings, site, root) if not problems else []
     if problems:
         raise BadInputError(problems)
     return Project(root, settings, text)
 
 
+def _site_name(table: dict[str, Any]) -> str:
+    """The kind of site that a table asks for; the usual one where that is not even text."""
+    site = table.get("site")
+    name = site.get("kind", DEFAULT) if isinstance(site, dict) else DEFAULT
+    return name if isinstance(name, str) else DEFAULT
+
+
+def _settings(table: dict[str, Any], site: ProjectSite, problems: list[Problem]) -> Settings:
+    """Build the settings from a TOML table, noting what does not fit."""
+    known = {**CORE, **_shared_tables(), **site.tables}
+    values = {name: _default(declared) for name, declared in known.items()}
+    for name, value in table.items():
+        if name not in known:
+            problems.append(_unknown_table(name, list(known), guess=len(problems) < MAX_GUESSES))
+        else:
+            values[name] = _table(known[name], value, name, problems)
+    core = {name: values.pop(name) for name in CORE}
+    return Settings(**core, tables=values)
+
+
+def _shared_tables() -> dict[str, Table]:
+    modules = map(import_module, SHARED)
+    return {name: table for module in modules for name, table in module.TABLES.items()}
+
+
+def _default(declared: Table) -> Any:
+    return dict(declared.default) if isinstance(declared, FreeTable) else declared()
+
+
+def _table(declared: Table, value: Any, name: str, problems: list[Problem]) -> Any:
+    """The value of one table, or its default where it does not fit."""
+    if isinstance(declared, FreeTable):
+        if not _fits(value, declared.hint):
+            problems.append(_wrong(name, value, f"a table of {declared.description}"))
+        elif problem := _problem(value):
+            problems.append(Problem(f"{SETTINGS_FILE} {name}", *problem))
+        return value
+    if isinstance(value, dict):
+        return _section(declared, value, f"{name}.", problems)
+    problems.append(_wrong(name, value, f"a table, [{name}]"))
+    return declared()
+
+
+def _unknown_table(name: str, known: list[str], *, guess: bool) -> Problem:
+    """A table that neither the core nor this kind of site has: perhaps another kind has it."""
+    problem = _unknown(name, name, known, guess=guess)
+    others = [other for other in SITES.shipped if name in project_site(other).tables]
+    if not others or "did you mean" in problem.remedy:
+        return problem
+    remedy = f"remove it: it belongs to a site of kind {' or '.join(map(repr, others))}"
+    return Problem(problem.where, problem.what, remedy)
+
+
 def _refuse_excess(size: int) -> None:
-    """More than a person writes takes long to read, and is somebody's trick or mistake."""
+    """Refuse more than a person writes: it takes long to read, and is a mistake or an attack."""
     if size > MAX_SETTINGS_BYTES:
         what = f"has more than {MAX_SETTINGS_BYTES:,} bytes"
         raise BadInputError([Problem(SETTINGS_FILE, what, "keep only settings there")])
@@ -283,11 +189,6 @@ def _section(cls: type, table: dict[str, Any], prefix: str, problems: list[Probl
         name = f"{prefix}{key}"
         if key not in hints:
             problems.append(_unknown(name, key, list(hints), guess=len(problems) < MAX_GUESSES))
-        elif hasattr(hints[key], "__dataclass_fields__"):
-            if isinstance(value, dict):
-                values[key] = _section(hints[key], value, f"{name}.", problems)
-            else:
-                problems.append(_wrong(name, value, f"a table, [{name}]"))
         elif not _fits(value, hints[key]):
             problems.append(_wrong(name, value, _describe(hints[key])))
         elif problem := _problem(value):
@@ -330,10 +231,8 @@ def _describe(hint: Any) -> str:
     names = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
     if get_origin(hint) is tuple:
         return "a list of texts"
-    if get_origin(hint) is dict and get_args(hint)[1] is not str:
-        return "a table of prices, such as some-model = { input = 0.15, output = 0.60 }"
     if get_origin(hint) is dict:
-        return 'a table of texts, such as love = "love heart"'
+        return "a table"
     return " or ".join(names[kind] for kind in get_args(hint) or (hint,))
 
 
@@ -360,68 +259,28 @@ def _unknown(name: str, key: str, known: list[str], *, guess: bool) -> Problem:
     return Problem(f"{SETTINGS_FILE} {name}", "is not a setting", remedy)
 
 
-def _check_values(settings: Settings, root: Path) -> list[Problem]:
-    """The rules that types alone do not say."""
-    problems = [
-        _wrong(f"{section}.{name}", getattr(getattr(settings, section), name), "1 or more")
-        for section, name in (
-            ("corpus", "max_document_bytes"),
-            ("embedding", "batch"),
-            ("words", "min_length"),
-            ("words", "min_count"),
-            ("workers", "max_attempts"),
-        )
-        if getattr(getattr(settings, section), name) < 1
-    ]
-    for name in ("depth", "per_page"):
-        value = getattr(settings.pages, name)
-        if value != "all" and (not isinstance(value, int) or value < 1):
-            problems.append(_wrong(f"pages.{name}", value, '1 or more, or "all"'))
-    if settings.words.count < 0:
-        problems.append(_wrong("words.count", settings.words.count, "0 or more"))
-    if not 0 < settings.words.max_share <= 1:
-        problems.append(_wrong("words.max_share", settings.words.max_share, "between 0 and 1"))
-    if settings.workers.lease_seconds < 1:
-        problems.append(
-            _wrong("workers.lease_seconds", settings.workers.lease_seconds, "1 or more")
-        )
-    if settings.embedding.timeout <= 0:
-        problems.append(_wrong("embedding.timeout", settings.embedding.timeout, "more than 0"))
-    if settings.embedding.dimension < 0:
-        problems.append(_wrong("embedding.dimension", settings.embedding.dimension, "0 or more"))
-    if not _LANGUAGE.fullmatch(settings.site.language):
-        wanted = 'a language tag, such as "en" or "pt-BR"'
-        problems.append(_wrong("site.language", settings.site.language, wanted))
-    problems += _check_llm(settings)
-    if not settings.themes:
-        problems.append(_wrong("themes", {}, "at least one theme"))
-    problems += _check_output(settings.site.output, root)
-    problems += _check_blog(settings) if settings.site.kind == "blog" else []
-    return problems
+def _check_values(settings: Settings, site: ProjectSite, root: Path) -> list[Problem]:
+    """The rules that types alone do not say: the core's, then those of each owner of tables."""
+    problems = [*_said(_core_rules(settings)), *_check_output(settings.site.output, root)]
+    for module in map(import_module, SHARED):
+        problems += _said(module.check(settings))
+    return problems + _said(site.check(settings))
 
 
-def _check_blog(settings: Settings) -> list[Problem]:
-    """The rules of `[blog]`."""
-    from ledger.sites.blog.checks import problems
+def _core_rules(settings: Settings) -> Iterable[WrongValue]:
+    corpus, workers, site = settings.corpus, settings.workers, settings.site
+    if corpus.max_document_bytes < 1:
+        yield "corpus.max_document_bytes", corpus.max_document_bytes, "1 or more"
+    if workers.max_attempts < 1:
+        yield "workers.max_attempts", workers.max_attempts, "1 or more"
+    if workers.lease_seconds < 1:
+        yield "workers.lease_seconds", workers.lease_seconds, "1 or more"
+    if not _LANGUAGE.fullmatch(site.language):
+        yield "site.language", site.language, 'a language tag, such as "en" or "pt-BR"'
 
-    return [_wrong(name, value, wanted) for name, value, wanted in problems(settings)]
 
-
-def _check_llm(settings: Settings) -> list[Problem]:
-    """The rules of `[llm]` and `[prices]`."""
-    problems = []
-    if settings.llm.max_tokens < 1:
-        problems.append(_wrong("llm.max_tokens", settings.llm.max_tokens, "1 or more"))
-    if settings.llm.timeout <= 0:
-        problems.append(_wrong("llm.timeout", settings.llm.timeout, "more than 0"))
-    for model, prices in settings.prices.items():
-        for name, price in prices.items():
-            where = f"prices.{model}.{name}"
-            if name not in ("input", "output"):
-                problems.append(_unknown(where, name, ["input", "output"], guess=True))
-            elif not 0 <= price <= MAX_PRICE:
-                problems.append(_wrong(where, price, f"between 0 and {MAX_PRICE:,}"))
-    return problems
+def _said(found: Iterable[WrongValue | Problem]) -> list[Problem]:
+    return [item if isinstance(item, Problem) else _wrong(*item) for item in found]
 
 
 def _check_output(output: str, root: Path) -> list[Problem]:
@@ -458,10 +317,12 @@ def _is_portable(part: str) -> bool:
 
 
 def setting_names() -> dict[str, list[str]]:
-    """Every setting by section, for the documentation and its test."""
-    hints = get_type_hints(Settings)
+    """Every setting that ships, by table, for the documentation and its test."""
+    known = {**CORE, **_shared_tables()}
+    for name in SITES.shipped:
+        known |= project_site(name).tables
     return {
-        section.name: [item.name for item in fields(hints[section.name])]
-        for section in fields(Settings)
-        if hasattr(hints[section.name], "__dataclass_fields__")
+        name: [item.name for item in fields(table)]
+        for name, table in known.items()
+        if not isinstance(table, FreeTable)
     }

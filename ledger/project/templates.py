@@ -9,14 +9,14 @@ import jinja2
 import jinja2.meta
 
 from ledger.errors import Problem
+from ledger.files import resource
 from ledger.fingerprint import digest_bytes, fingerprint
-from ledger.resources import resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from ledger.project.load import Project
+    from ledger.project.settings import Project
 
 
 class Templates:
@@ -66,7 +66,7 @@ class Templates:
                 self.digest(name)
             except jinja2.TemplateSyntaxError as error:
                 where = f"templates/{error.name or name}:{error.lineno}"
-                problems.append(Problem(where, str(error.message), "mend the template"))
+                problems.append(Problem(where, str(error.message), "fix the template"))
             except jinja2.TemplateNotFound as error:
                 problems.append(
                     Problem(f"templates/{name}", f"refers to {error}, which is not there",

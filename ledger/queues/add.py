@@ -125,7 +125,7 @@ def ready_project(folder: Path, *, dry_run: bool = False) -> Project:
     """The project at or above `folder`, planned; a new one for queues alone if there is none."""
     from ledger.planning.init import plan_project
     from ledger.project.load import find_root, parse_project
-    from ledger.sites.queues_only import SETTINGS
+    from ledger.project.new import create, queues_project
 
     try:
         project = load_project(find_root(folder))
@@ -133,10 +133,10 @@ def ready_project(folder: Path, *, dry_run: bool = False) -> Project:
         raise
     except LedgerError:
         root = folder.resolve()
+        files = queues_project(root)
         if dry_run:
-            return parse_project(root, SETTINGS)
-        root.mkdir(parents=True, exist_ok=True)
-        (root / SETTINGS_FILE).write_text(SETTINGS, encoding="utf-8")
+            return parse_project(root, str(files[SETTINGS_FILE]))
+        create(root, files)
         project = load_project(root)
     if not dry_run and not _is_ready(project):
         if project.settings.site.kind != "bulk" and not project.ledger_path.exists():

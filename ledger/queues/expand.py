@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import BadInputError, Problem
+from ledger.files import PathOwners
 from ledger.project.load import SETTINGS_FILE, STATE_FOLDER
 from ledger.queues.placeholders import shown
 from ledger.queues.recipes import (
@@ -40,7 +41,7 @@ def make_jobs(
         BadInputError: with every problem of every record.
     """
     jobs: dict[str, QueueJob] = {}
-    outputs: dict[str, str] = {}
+    outputs = PathOwners()
     problems: dict[str, Problem] = {}
     duplicates, mark = 0, recipe_fingerprint(options.kind, recipe)
     folder = os.path.normpath(project.root / getattr(recipe, "cwd", "."))
@@ -98,7 +99,7 @@ def _shared_key(number: int, key: str) -> Problem:
 
 
 def _problems_of_output(
-    project: Project, recipe: Any, job: QueueJob, outputs: dict[str, str]
+    project: Project, recipe: Any, job: QueueJob, outputs: PathOwners
 ) -> list[Problem]:
     """Why a job cannot have that output: it is outside, another's, or what the job reads."""
     path, problems = job.output, []
@@ -115,9 +116,8 @@ def _problems_of_output(
     inputs = [value for value in job.record.values() if isinstance(value, str)]
     if any(os.path.normpath(f"{folder}/{value}") == path for value in inputs):
         problems.append(("is also what the job reads", "give the output another name"))
-    owner = outputs.setdefault(path.casefold(), job.key)
-    if owner != job.key:
-        what = f"would be written by both {owner!r} and {job.key!r}"
+    if conflict := outputs.claim(path, job.key):
+        what = f"would be written by both {conflict.owner!r} and {job.key!r}"
         problems.append((what, "let --out tell them apart, as in '{stem}.{lang}.mp4'"))
     return [Problem(path, what, remedy) for what, remedy in problems]
 

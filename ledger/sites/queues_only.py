@@ -1,20 +1,20 @@
-"""The kind of site of a project that has nothing but queues: made from nothing, without pages."""
+"""The site of a project that has nothing but queues: made from nothing, without pages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.planning.plan import Plan
+from ledger.planning.sites import Site
+from ledger.project.settings import SETTINGS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
-    from ledger.errors import Problem
-    from ledger.planning.plan import Known, Stamp
-    from ledger.project.load import Project
-    from ledger.store.claims import Store
+    from ledger.planning.plan import Known, Plan
+    from ledger.project.settings import Project
+    from ledger.project.starter import Files
 
-SETTINGS = """\
+_SETTINGS = """\
 # Settings of this Ledger project: queues of work. See docs/queues.md.
 
 [site]
@@ -30,36 +30,16 @@ api_key_env = "OPENAI_API_KEY"
 """
 
 
-class QueuesPlan(Plan):
-    """A plan without documents."""
+class QueuesOnly(Site):
+    """No documents and no pages: only what `ledger add` adds."""
 
-    embeds = False
+    def new_files(self, root: Path, source: Path | None, title: str) -> Files:
+        """The settings that queues have; nothing else is needed."""
+        del root, source, title
+        return {SETTINGS_FILE: _SETTINGS}
 
+    def begin_plan(self, project: Project, known: Known) -> Plan:
+        """A plan of nothing."""
+        from ledger.planning.plan import Plan
 
-def source_stamps(project: Project) -> Iterable[Stamp]:
-    """Nothing."""
-    del project
-    return ()
-
-
-def page_templates(project: Project) -> frozenset[str]:
-    """None."""
-    del project
-    return frozenset()
-
-
-def preflight(project: Project) -> list[Problem]:
-    """None of its own."""
-    del project
-    return []
-
-
-def finish(project: Project, store: Store) -> str:
-    """Nothing."""
-    del project, store
-    return ""
-
-
-def begin_plan(project: Project, known: Known) -> Plan:
-    """A plan of nothing."""
-    return QueuesPlan(project, [], known)
+        return Plan(project, [], known)

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ledger.errors import LedgerError
+from ledger.files import resource
 from ledger.process.locks import is_locked
-from ledger.resources import resource
 
 if TYPE_CHECKING:
     import sqlite3

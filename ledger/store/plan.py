@@ -10,6 +10,7 @@ import orjson
 
 from ledger.corpus.ordered import OrderedDocument
 from ledger.errors import BadInputError, LedgerError, Problem
+from ledger.files import find_conflicts
 from ledger.jobs import FIRST_QUEUE
 from ledger.process.fault_points import Point, reached
 
@@ -175,20 +176,19 @@ def replan(
 
 def _refuse_outputs_of_queues(database: Database, jobs: Sequence[PlannedJob]) -> None:
     """A path belongs to one job, also when the other is in a queue: both are named."""
-    owners = {
-        row["path"].casefold(): f"{row['kind']}/{row['key']}"
+    taken = [
+        (row["path"], f"{row['kind']}/{row['key']}")
         for row in database.rows("owners_of_outputs")
         if row["phase"] >= FIRST_QUEUE
-    }
+    ]
+    claims = ((path, "/".join(job.name)) for job in jobs for path in job.planned.outputs)
     problems = [
         Problem(
             path,
-            f"would be written by both {owners[path.casefold()]} and {'/'.join(job.name)}",
+            f"would be written by both {owner} and {claimant}",
             "take that job out of its queue (ledger cancel), or give the page another address",
         )
-        for job in jobs
-        for path in (job.planned.outputs if owners else ())
-        if path.casefold() in owners
+        for path, owner, claimant in (find_conflicts(claims, taken) if taken else ())
     ]
     if problems:
         raise BadInputError(problems)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.errors import BadInputError, LedgerError, Problem
+from ledger.files import find_conflicts
 from ledger.jobs import FIRST_QUEUE
 from ledger.process import clock
 
@@ -150,18 +152,18 @@ def _row(queue: Queue, phase: int, job: QueueJob, waiting: str) -> dict[str, Any
 
 
 def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[QueueJob]) -> None:
-    """An output belongs to one job, also where a filesystem ignores case: both are named."""
-    wanted = {job.output.casefold(): job for job in jobs if job.output}
-    problems = []
-    for row in database.rows("owners_of_outputs") if wanted else ():
-        job = wanted.get(row["path"].casefold())
-        if job is None:
-            continue
-        mine = f"{queue.kind}/{queue.name}/{job.key}"
-        owner = f"{row['kind']}/{row['key']}"
-        if owner != mine:
-            what = f"would be written by both {owner} and {mine}"
-            problems.append(Problem(row["path"], what, "give one of them another --out"))
+    """Refuse an output that a page or a job of another queue owns: both are named."""
+    claims = [(job.output, f"{queue.kind}/{queue.name}/{job.key}") for job in jobs if job.output]
+    taken = database.rows("owners_of_outputs") if claims else ()
+    owners = ((row["path"], f"{row['kind']}/{row['key']}") for row in taken)
+    problems = [
+        Problem(
+            path,
+            f"would be written by both {owner} and {claimant}",
+            "give one of them another --out",
+        )
+        for path, owner, claimant in find_conflicts(claims, owners)
+    ]
     if problems:
         raise BadInputError(problems)
 
@@ -256,14 +258,11 @@ def refuse_circles(database: Database, name: str, after: Sequence[str]) -> None:
             f"no queue is called {', '.join(unknown)}", remedy="add it first, then what is after it"
         )
     rows[name] = list(after)
-
-    def follow(each: str, chain: list[str]) -> None:
-        if each in chain:
-            raise LedgerError(
-                f"queues would wait for each other: {' -> '.join([*chain, each])}",
-                remedy="leave one --after out",
-            )
-        for before in rows.get(each, []):
-            follow(before, [*chain, each])
-
-    follow(name, [])
+    try:
+        TopologicalSorter(rows).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]  # each waits for the next
+        raise LedgerError(
+            f"queues would wait for each other: {' -> '.join(circle)}",
+            remedy="leave one --after out",
+        ) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chaos.history import Change, History, JobRow, Numbers, Violation, check
 from chaos.site import tree
-from ledger.coordinator.cleanup import TEMPORARY_SUFFIX
+from ledger.files import TEMPORARY_SUFFIX
 from ledger.store.claims import Store
 from ledger.store.connection import sqlite3
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ledger.corpus import corpus_files, read_corpus
+from ledger.corpus.settings import CorpusSettings
 from ledger.errors import BadInputError, Problem
-from ledger.project.load import CorpusSettings
 
 CORPORA = Path(__file__).resolve().parents[2].parent / "shared" / "corpora"
 TWO = [{"id": 1, "content": "one"}, {"id": "2", "content": "two"}]

@@ -18,10 +18,11 @@ from ledger.corpus.dates import parse_date, sort_key
 from ledger.corpus.document import Document
 from ledger.corpus.ordered import OrderedDocument, order_documents
 from ledger.corpus.records import is_blank
+from ledger.corpus.settings import CorpusSettings, WordSettings
 from ledger.corpus.slugs import DEVICES, slug
 from ledger.corpus.words import vocabulary
 from ledger.errors import BadInputError
-from ledger.project.load import CorpusSettings, WordSettings, load_project
+from ledger.project.load import load_project
 
 if TYPE_CHECKING:
     from datetime import datetime

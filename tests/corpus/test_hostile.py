@@ -16,9 +16,10 @@ import pytest
 
 from ledger.corpus import corpus_files, read_corpus
 from ledger.corpus.files import ALWAYS_UNPACKED, MAX_PROBLEMS, decode_lines, read_bytes
+from ledger.corpus.settings import CorpusSettings
 from ledger.corpus.tables import parse_toml
 from ledger.errors import BadInputError, Problem
-from ledger.project.load import CorpusSettings, load_project, parse_project
+from ledger.project.load import load_project, parse_project
 
 SECONDS = 2.0  # for any of these, on a machine that does other things too: most take 0.1
 LAUGHS = "a: &a [x, x]\n" + "".join(

@@ -14,8 +14,8 @@ import pytest
 from ledger.corpus import corpus_files, read_corpus
 from ledger.corpus.document import Document
 from ledger.corpus.notes import read_notes
+from ledger.corpus.settings import CorpusSettings
 from ledger.errors import BadInputError
-from ledger.project.load import CorpusSettings
 
 CORPORA = Path(__file__).resolve().parents[2].parent / "shared" / "corpora"
 MAY = datetime(2024, 5, 31)

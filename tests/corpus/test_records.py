@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.corpus.document import Document
 from ledger.corpus.records import RecordResult, read_record
-from ledger.project.load import CorpusSettings
+from ledger.corpus.settings import CorpusSettings
 
 SETTINGS = CorpusSettings(max_document_bytes=20)
 GOOD = {"id": 1, "category": "law", "content": "In the beginning"}

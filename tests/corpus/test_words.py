@@ -8,8 +8,8 @@ import pytest
 
 from ledger.corpus import read_corpus
 from ledger.corpus.document import Document
+from ledger.corpus.settings import CorpusSettings, WordSettings
 from ledger.corpus.words import Word, vocabulary
-from ledger.project.load import CorpusSettings, WordSettings
 
 CORPORA = Path(__file__).resolve().parents[2].parent / "shared" / "corpora"
 EVERY = WordSettings(min_length=1, min_count=1, stop_words=())

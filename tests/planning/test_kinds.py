@@ -50,6 +50,34 @@ def test_impossible_needs_are_refused(needs, message):
         phases(kinds(**needs))
 
 
+class Counting:
+    """A kind that counts how often its needs are asked for."""
+
+    asked = 0
+
+    def __init__(self, needs: tuple[str, ...]) -> None:
+        self._needs = needs
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The kinds below."""
+        Counting.asked += 1
+        return self._needs
+
+
+def test_layers_of_kinds_take_linear_work():
+    """Thirty layers of two kinds, each of which needs both below: a billion paths."""
+    layers = [(f"a{n:02}", f"b{n:02}") for n in range(30)]
+    many = {
+        name: Counting(below)
+        for below, names in zip([(), *layers[:-1]], layers, strict=True)
+        for name in names
+    }
+
+    assert phases(many) == {name: n for n, names in enumerate(layers) for name in names}
+    assert Counting.asked == len(many)
+
+
 def test_needs_are_followed_all_the_way():
     """--only a kind means all that is below it."""
     assert with_needs(["c"], kinds(a=(), b=("a",), c=("b",), d=("a",))) == {"a", "b", "c"}

@@ -9,7 +9,8 @@ import pytest
 
 from ledger.errors import BadInputError
 from ledger.jobs import Planned
-from ledger.planning.plan import NothingKnown, _shared_keys, _shared_outputs, make_plan
+from ledger.planning.make import _shared_keys, _shared_outputs, make_plan
+from ledger.planning.plan import NothingKnown
 from ledger.project.load import parse_project
 from ledger.store.plan import PlannedJob
 

@@ -8,7 +8,8 @@ import pytest
 
 from ledger.errors import BadInputError, LedgerError
 from ledger.project.load import find_root, load_project, parse_project, setting_names
-from ledger.project.new import create, new_files, settings_text
+from ledger.project.new import create, new_files
+from ledger.sites.poems.new import settings_text
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 

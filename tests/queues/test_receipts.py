@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from queues.conftest import Bulk
 
+from ledger.files import resource
 from ledger.project.load import load_project
-from ledger.resources import resource
 from ledger.views import charts, export
 from ledger.views.causes import cause_of
 from ledger.views.legible import in_seconds, legible

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.coordinator import cleanup
+from ledger.files import TEMPORARY_SUFFIX
 from ledger.project.load import Project, parse_project
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class TestTemporaryFiles:
         for folder in ("site/a", ".ledger/entry", "templates"):
             (project.root / folder).mkdir(parents=True, exist_ok=True)
             for writer in (1, 2, 12):
-                (project.root / folder / f".{writer}.7{cleanup.TEMPORARY_SUFFIX}").touch()
+                (project.root / folder / f".{writer}.7{TEMPORARY_SUFFIX}").touch()
             (project.root / folder / ".1.7.mine").touch()
 
     def left(self, project: Project) -> dict[str, list[str]]:
@@ -223,7 +224,7 @@ class TestTemporaryFiles:
         return {
             folder: sorted(
                 path.name.split(".")[1]
-                for path in (project.root / folder).glob(f"*{cleanup.TEMPORARY_SUFFIX}")
+                for path in (project.root / folder).glob(f"*{TEMPORARY_SUFFIX}")
             )
             for folder in ("site/a", ".ledger/entry", "templates")
         }
@@ -247,7 +248,7 @@ class TestTemporaryFiles:
     ) -> None:
         """What lies behind a link in the output folder is not swept."""
         outside = tmp_path_factory.mktemp("outside")
-        (outside / f".1.1{cleanup.TEMPORARY_SUFFIX}").touch()
+        (outside / f".1.1{TEMPORARY_SUFFIX}").touch()
         (project.output / "link").symlink_to(outside)
 
         assert 4 == cleanup.remove_temporary_files(project, [1])

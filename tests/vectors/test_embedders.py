@@ -13,10 +13,11 @@ import pytest
 
 from ledger.errors import BadInputError, JobError
 from ledger.fingerprint import fingerprint
-from ledger.project.load import EmbeddingSettings
-from ledger.vectors.embedders import Embedder, Text, checked, make_embedder, prompts
+from ledger.vectors.embedders import Embedder, Text, make_embedder
+from ledger.vectors.embedders.base import checked, prompts
 from ledger.vectors.embedders.packages import file_in
 from ledger.vectors.embedders.wordllama import SHAPE, open_matrix
+from ledger.vectors.settings import EmbeddingSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ class TestSettings:
         code = """
 import sys
 from pathlib import Path
-from ledger.project.load import EmbeddingSettings as S
+from ledger.vectors.settings import EmbeddingSettings as S
 from ledger.vectors.embedders import make_embedder
 for name, more in {"wordllama": {}, "minilm": {}, "npy": {"path": "a.npy"},
                    "ollama": {"url": "http://localhost:1", "model": "m"}}.items():

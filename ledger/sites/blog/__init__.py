@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.errors import BadInputError, Problem
+from ledger.planning.sites import Site
+from ledger.sites.blog.settings import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from ledger.planning.plan import Known, Stamp
-    from ledger.project.load import Project
+    from ledger.project.settings import Project, Settings, WrongValue
+    from ledger.project.starter import Files
     from ledger.sites.blog.plan import BlogPlan
     from ledger.store.claims import Store
 
@@ -21,54 +25,77 @@ PAGE_TEMPLATES = frozenset({
 })  # fmt: skip
 
 
-def source_stamps(project: Project) -> Iterator[Stamp]:
-    """Of the content, of the files that are copied as they are, and of the macros."""
-    from ledger.sites.blog.files import MACROS, walk
+class BlogSite(Site):
+    """Made from dated posts: lists, feeds, a sitemap, and every post in its languages."""
 
-    own = (project.settings.blog.static, MACROS)
-    for folder in (project.corpus_path, *(project.root / name for name in own)):
-        if folder.is_dir():
-            yield folder.name, None, None
-            for _, name, facts in walk(folder):
-                yield name, facts.st_size, facts.st_mtime_ns
+    tables = TABLES
 
+    def check(self, settings: Settings) -> Iterable[WrongValue]:
+        """The rules of its tables."""
+        from ledger.sites.blog.checks import check
 
-def page_templates(project: Project) -> frozenset[str]:
-    """The shipped templates, and the layouts that the project has of its own."""
-    own = (project.templates / "blog").glob("*.html")
-    return PAGE_TEMPLATES | {f"blog/{path.name}" for path in own if path.is_file()}
+        return check(settings)
 
+    def recognises(self, root: Path, source: Path | None) -> bool:
+        """Whether there is a folder of dated Markdown files."""
+        from ledger.sites.blog.new import content_folder, is_blog
 
-def preflight(project: Project) -> list[Problem]:
-    """A search without its program."""
-    from ledger.sites.blog.search import preflight_problem
+        if source is None:
+            return content_folder(root) is not None
+        return source.is_dir() and is_blog(source)
 
-    return preflight_problem(project)
+    def new_files(self, root: Path, source: Path | None, title: str) -> Files:
+        """A project around a tree of posts, or around the starter."""
+        from ledger.sites.blog import new
 
+        return new.new_files(root, source, title)
 
-def finish(project: Project, store: Store) -> str:
-    """Index the posts for the search."""
-    from ledger.sites.blog.search import make_index
+    def source_stamps(self, project: Project) -> Iterator[Stamp]:
+        """Of the content, of the files that are copied as they are, and of the macros."""
+        from ledger.sites.blog.files import MACROS, walk
 
-    return "the search index was made" if make_index(project, store) else ""
+        own = (project.settings.blog.static, MACROS)
+        for folder in (project.corpus_path, *(project.root / name for name in own)):
+            if folder.is_dir():
+                yield folder.name, None, None
+                for _, name, facts in walk(folder):
+                    yield name, facts.st_size, facts.st_mtime_ns
 
+    def page_templates(self, project: Project) -> frozenset[str]:
+        """The shipped templates, and the layouts that the project has of its own."""
+        own = (project.templates / "blog").glob("*.html")
+        return PAGE_TEMPLATES | {f"blog/{path.name}" for path in own if path.is_file()}
 
-def begin_plan(project: Project, known: Known) -> BlogPlan:
-    """Read the tree, find every post its place, and validate what they say of each other.
+    def preflight(self, project: Project) -> list[Problem]:
+        """A search without its program."""
+        from ledger.sites.blog.search import preflight_problem
 
-    Raises:
-        BadInputError: with every problem.
-    """
-    try:
-        from ledger.sites.blog.plan import BlogPlan, read_posts
-    except ImportError as error:
-        problem = Problem(
-            "[site] kind", f'"blog" needs the package {error.name}', "pip install 'ledger[blog]'"
-        )
-        raise BadInputError([problem]) from error
-    from ledger.sites.blog.validate import validate
+        return preflight_problem(project)
 
-    posts, assets = read_posts(project, known)
-    plan = BlogPlan(project, posts, assets, known)
-    validate(plan)
-    return plan
+    def finish(self, project: Project, store: Store) -> str:
+        """Index the posts for the search."""
+        from ledger.sites.blog.search import make_index
+
+        return "the search index was made" if make_index(project, store) else ""
+
+    def begin_plan(self, project: Project, known: Known) -> BlogPlan:
+        """Read the tree, find every post its place, and validate what they say of each other.
+
+        Raises:
+            BadInputError: with every problem.
+        """
+        try:
+            from ledger.sites.blog.plan import BlogPlan, read_posts
+        except ImportError as error:
+            problem = Problem(
+                "[site] kind",
+                f'"blog" needs the package {error.name}',
+                "pip install 'ledger[blog]'",
+            )
+            raise BadInputError([problem]) from error
+        from ledger.sites.blog.validate import validate
+
+        posts, assets = read_posts(project, known)
+        plan = BlogPlan(project, posts, assets, known)
+        validate(plan)
+        return plan

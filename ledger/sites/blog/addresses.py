@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ledger.corpus.slugs import DEVICES, slug
-
-if TYPE_CHECKING:
-    from ledger.sites.blog.post import Post
+from ledger.corpus.slugs import DEVICES
+from ledger.corpus.slugs import slug as short_slug
 
 MAX_BYTES = 120
 FEED_FILES = {"atom": "atom.xml", "rss": "rss.xml", "json": "feed.json"}
@@ -31,15 +28,14 @@ def address(text: str) -> str:
         and made.partition(".")[0] not in DEVICES
         and len(made.encode("utf-8")) <= MAX_BYTES
     )
-    return made if safe else slug(text)
+    return made if safe else short_slug(text)
 
 
-def permalink(pattern: str, post: Post) -> str:
+def permalink(pattern: str, date: str, slug: str, section: str = "", category: str = "") -> str:
     """The URL of a dated post, without its language; a folder, unless the pattern names a file."""
-    date = post.date or ""
     url = pattern.format(
-        year=date[:4], month=date[5:7], day=date[8:10], slug=post.name, section=post.section,
-        category=address(post.categories[0]) if post.categories else "",
+        year=date[:4], month=date[5:7], day=date[8:10], slug=slug, section=section,
+        category=address(category) if category else "",
     )  # fmt: skip
     end = "" if url.endswith(".html") else "/"
     return re.sub("/{2,}", "/", f"/{url}{end}")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import string
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from ledger.project.load import FEEDS, LISTS
+from ledger.sites.blog.settings import FEEDS, LISTS
+from ledger.vectors import settings as vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.project.load import BlogSettings, Settings
+    from ledger.project.settings import Settings, WrongValue
+    from ledger.sites.blog.settings import BlogSettings
 
 MAX_RELATED = 50
 PERMALINK_FIELDS = frozenset(["year", "month", "day", "slug", "section", "category"])
@@ -28,12 +30,8 @@ _FOLDER = re.compile(r"(?!\.)[\w.-]+")
 _PLAIN = re.compile(r"[\w/.-]*")
 
 
-Flaw = tuple[str, Any, str]
-"""A setting, what it is, and what it should be."""
-
-
-def problems(settings: Settings) -> Iterator[Flaw]:
-    """All that is not right."""
+def check(settings: Settings) -> Iterator[WrongValue]:
+    """Yield the values that are of the right type and still wrong."""
     yield from _numbers(settings.blog)
     yield from _names(settings.blog)
     yield from _places(settings)
@@ -43,9 +41,10 @@ def problems(settings: Settings) -> Iterator[Flaw]:
     for code, title in settings.titles.items():
         if code not in (settings.site.language, *settings.blog.languages):
             yield f"titles.{code}", title, "a title in one of the site's languages"
+    yield from vectors.check(settings)
 
 
-def _numbers(blog: BlogSettings) -> Iterator[Flaw]:
+def _numbers(blog: BlogSettings) -> Iterator[WrongValue]:
     for name in ("per_page", "feed_posts"):
         if getattr(blog, name) < 1:
             yield f"blog.{name}", getattr(blog, name), "1 or more"
@@ -55,7 +54,7 @@ def _numbers(blog: BlogSettings) -> Iterator[Flaw]:
         yield "blog.related", blog.related, f"between 0 and {MAX_RELATED}"
 
 
-def _names(blog: BlogSettings) -> Iterator[Flaw]:
+def _names(blog: BlogSettings) -> Iterator[WrongValue]:
     for name, choices in _CHOICES.items():
         if getattr(blog, name) not in choices:
             yield f"blog.{name}", getattr(blog, name), " or ".join(map(repr, choices))
@@ -65,7 +64,7 @@ def _names(blog: BlogSettings) -> Iterator[Flaw]:
                 yield f"blog.{name}", item, f"one of {', '.join(known)}"
 
 
-def _places(settings: Settings) -> Iterator[Flaw]:
+def _places(settings: Settings) -> Iterator[WrongValue]:
     blog, site = settings.blog, settings.site
     if not _is_permalink(blog.permalink):
         fields = ", ".join(sorted(PERMALINK_FIELDS))

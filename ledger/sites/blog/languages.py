@@ -7,12 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ledger.corpus.tables import parse_toml
-from ledger.resources import resource
+from ledger.files import resource
 
 if TYPE_CHECKING:
     from babel import Locale
 
-    from ledger.project.load import Settings
+    from ledger.project.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

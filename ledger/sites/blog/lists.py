@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ledger.sites.blog.addresses import address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from ledger.sites.blog.plan import BlogPlan
+    from ledger.sites.blog.languages import Language
     from ledger.sites.blog.post import Post
 
 # what a list is of, and where it and the overview of its sort are
@@ -33,18 +33,26 @@ class List:
     members: list[int]
 
 
-def make_lists(plan: BlogPlan) -> list[List]:
-    """All lists that the settings ask for, by language and sort."""
+def make_lists(
+    posts: Sequence[Post],
+    languages: Mapping[str, Language],
+    wanted: Collection[str],
+    fallback: Mapping[str, Mapping[str, int]],
+) -> list[List]:
+    """All lists of the `wanted` sorts, by language and sort.
+
+    `fallback` has the positions by language of each group of translations, where a post that has
+    no translation in a language is to stand in the lists of that language all the same.
+    """
     lists: list[List] = []
-    wanted = plan.blog.lists
-    for code, language in plan.languages.items():
-        members = _members(plan, code)
+    for code, language in languages.items():
+        members = list(_members(posts, code, languages, fallback))
         if "index" in wanted:
             lists.append(List("index", "", code, f"{language.prefix}/", members))
         groups: dict[tuple[str, str], list[int]] = {}
         names: dict[tuple[str, str], dict[str, int]] = {}
         for position in members:
-            for sort, where, name in _shelves(plan.posts[position], wanted):
+            for sort, where, name in _shelves(posts[position], wanted):
                 group = groups.setdefault((sort, where), [])
                 if not group or group[-1] != position:
                     group.append(position)
@@ -58,24 +66,26 @@ def make_lists(plan: BlogPlan) -> list[List]:
     return lists
 
 
-def _members(plan: BlogPlan, language: str) -> list[int]:
-    """The dated posts in a language, newest first; with `fallback`, also those it has no translation of."""
-    members = []
-    for position in range(len(plan.posts) - 1, -1, -1):
-        post = plan.posts[position]
+def _members(
+    posts: Sequence[Post],
+    language: str,
+    languages: Mapping[str, Language],
+    fallback: Mapping[str, Mapping[str, int]],
+) -> Iterator[int]:
+    """The dated posts in a language, newest first, and those that stand in for a translation."""
+    for position in range(len(posts) - 1, -1, -1):
+        post = posts[position]
         if post.date is None:
             continue
         if post.language == language:
-            members.append(position)
-        elif plan.blog.fallback:
-            group = plan.translations[post.translation]
-            first = next(code for code in plan.languages if code in group)
-            if language not in group and post.language == first:
-                members.append(position)
-    return members
+            yield position
+        elif (group := fallback.get(post.translation)) and language not in group:
+            first = next(code for code in languages if code in group)
+            if post.language == first:
+                yield position
 
 
-def _shelves(post: Post, wanted: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def _shelves(post: Post, wanted: Collection[str]) -> Iterator[tuple[str, str, str]]:
     """(sort, path, name) of each list that a post stands in, but for the index."""
     if "sections" in wanted and post.section:
         yield "sections", address(post.section), post.section

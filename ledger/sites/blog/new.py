@@ -9,11 +9,15 @@ import re
 from typing import TYPE_CHECKING
 
 from ledger.errors import BadInputError
-from ledger.resources import resource
+from ledger.files import resource
+from ledger.project.settings import SETTINGS_FILE
+from ledger.project.starter import quoted, refuse_foreign, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ledger.project.starter import Files
 
 # where the posts are, in the trees of Hugo, Zola, Pelican and our own, and of Jekyll
 CONTENT_FOLDERS = ("content", "_posts")
@@ -102,9 +106,9 @@ def settings_text(corpus: str, folder: Path | None, title: str) -> str:
     own = "en" if unmarked or "en" in found else max(found, key=lambda code: (found[code], code))
     others = sorted(code for code in found if code != own)
     return _SETTINGS.format(
-        title=_quoted(title), language=_quoted(own), path=_quoted(corpus),
+        title=quoted(title), language=quoted(own), path=quoted(corpus),
         languages=json.dumps(others), related=0 if folder else 3,
-        url=_quoted("https://example.org"),
+        url=quoted("https://example.org"),
         menu='Tags = "/tags/"\nArchive = "/archive/"' + ("" if folder else '\nAbout = "/about/"'),
     )  # fmt: skip
 
@@ -132,6 +136,14 @@ def starter_files() -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in found}
 
 
-def _quoted(text: str) -> str:
-    # A JSON string is a TOML basic string, but for the escape of DEL.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def new_files(root: Path, source: Path | None, title: str) -> Files:
+    """The files of a new blog: of the posts that are named or there, else of the starter.
+
+    Raises:
+        LedgerError: the folder holds other things, and no posts.
+    """
+    folder = source or content_folder(root)
+    if folder is not None:
+        return {SETTINGS_FILE: settings_text(relative(folder, root), folder, title)}
+    refuse_foreign(root, "name the folder of posts, as in `ledger init --kind blog posts/`")
+    return {**starter_files(), SETTINGS_FILE: settings_text("content", None, title)}

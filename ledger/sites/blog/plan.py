@@ -21,8 +21,9 @@ from ledger.sites.blog.read import read_files
 
 if TYPE_CHECKING:
     from ledger.planning.plan import Known
-    from ledger.project.load import Project
+    from ledger.project.settings import Project
     from ledger.sites.blog.post import Post
+    from ledger.sites.blog.settings import BlogSettings
 
 RANKED = 60
 
@@ -37,15 +38,18 @@ class BlogPlan(Plan):
     def __init__(
         self, project: Project, posts: list[Post], assets: list[Asset], known: Known
     ) -> None:
-        self.languages = site_languages(project.settings)
-        self.blog = project.settings.blog
-        self._resolved: dict[int, dict[str, str]] = {}
+        languages = site_languages(project.settings)
+        blog: BlogSettings = project.settings.blog
+        urls = [_url(post, languages[post.language].prefix, blog.permalink) for post in posts]
+        super().__init__(project, _ordered(posts, urls), known)
+        self.languages = languages
+        self.blog = blog
         self.posts = posts
         self.assets = assets
-        self.urls = [self._url(post) for post in posts]
-        super().__init__(project, [], known)
-        self.documents = [self._placed(position) for position in range(len(posts))]
-        self.lists = make_lists(self)
+        self.urls = urls
+        self._resolved: dict[int, dict[str, str]] = {}
+        fallback = self.translations if blog.fallback else {}
+        self.lists = make_lists(posts, languages, blog.lists, fallback)
         places = {item.url for item in self.lists}
         self.intros = {
             url: position
@@ -54,31 +58,9 @@ class BlogPlan(Plan):
         }
 
     @property
-    def embeds(self) -> bool:  # type: ignore[override]
+    def embeds(self) -> bool:
         """Only related posts need vectors."""
         return self.blog.related > 0
-
-    def _url(self, post: Post) -> str:
-        prefix = self.languages[post.language].prefix
-        if post.url:
-            own = prefix and not (post.url + "/").startswith(f"{prefix}/")
-            return f"{prefix}{post.url}" if own else post.url
-        if post.date:
-            return prefix + permalink(self.blog.permalink, post)
-        folders = [address(folder) for folder in post.folders if not folder.startswith("_")]
-        if post.intro:
-            return "/".join([prefix, *folders, ""])
-        return f"{prefix}/{'/'.join([*folders, post.name])}/"
-
-    def _placed(self, position: int) -> OrderedDocument:
-        post = self.posts[position]
-        return OrderedDocument(
-            identity=post.identity, position=position, chronology=position,
-            category=post.language, id=post.source, slug=self.urls[position], label=post.title,
-            title=post.title, author=", ".join(post.authors), source=post.source,
-            date=post.date, content=post.body, digest=fingerprint(post.mark, post.stamp, post.language),
-            text_digest=post.text_digest, extra=post.as_json(),
-        )  # fmt: skip
 
     @property
     def depth(self) -> int:
@@ -276,12 +258,41 @@ class BlogPlan(Plan):
                     Problem(
                         post.source,
                         f"links to {target}, which is not there",
-                        "mend or remove the link",
+                        "fix or remove the link",
                     )
                     for target in post.links
                     if target not in known
                 ]
         return problems
+
+
+def _url(post: Post, prefix: str, pattern: str) -> str:
+    """The address of a post in the language with that prefix."""
+    if post.url:
+        own = prefix and not (post.url + "/").startswith(f"{prefix}/")
+        return f"{prefix}{post.url}" if own else post.url
+    if post.date:
+        category = post.categories[0] if post.categories else ""
+        return prefix + permalink(pattern, post.date, post.name, post.section, category)
+    folders = [address(folder) for folder in post.folders if not folder.startswith("_")]
+    if post.intro:
+        return "/".join([prefix, *folders, ""])
+    return f"{prefix}/{'/'.join([*folders, post.name])}/"
+
+
+def _ordered(posts: list[Post], urls: list[str]) -> list[OrderedDocument]:
+    """The posts as the ledger keeps them."""
+    return [
+        OrderedDocument(
+            identity=post.identity, position=position, chronology=position,
+            category=post.language, id=post.source, slug=url, label=post.title,
+            title=post.title, author=", ".join(post.authors), source=post.source,
+            date=post.date, content=post.body,
+            digest=fingerprint(post.mark, post.stamp, post.language),
+            text_digest=post.text_digest, extra=post.as_json(),
+        )
+        for position, (post, url) in enumerate(zip(posts, urls, strict=True))
+    ]  # fmt: skip
 
 
 def _hashed(name: str, digest: str) -> str:

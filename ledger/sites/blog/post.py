@@ -21,7 +21,7 @@ from ledger.text import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ledger.project.load import Settings
+    from ledger.project.settings import Settings
     from ledger.sites.blog.files import File
     from ledger.sites.blog.front_matter import Matter
 

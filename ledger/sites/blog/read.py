@@ -12,7 +12,7 @@ from ledger.sites.blog.post import Post, Reader
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ledger.project.load import Settings
+    from ledger.project.settings import Settings
     from ledger.sites.blog.files import File
 
 # A file that was edited so lately may be edited again without its time of change telling.

@@ -12,7 +12,7 @@ from ledger.errors import LedgerError, Problem
 from ledger.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from ledger.project.load import Project
+    from ledger.project.settings import Project
     from ledger.store.claims import Store
 
 FOLDER = "pagefind"
@@ -60,7 +60,7 @@ def make_index(project: Project, store: Store) -> bool:
         raise LedgerError(
             "Pagefind could not index the site",
             context=(done.stderr or done.stdout).strip()[-2000:],
-            remedy="mend that, or set [blog] search = false",
+            remedy="fix that, or set [blog] search = false",
         )
     mark.unlink(missing_ok=True)
     shutil.rmtree(target, ignore_errors=True)

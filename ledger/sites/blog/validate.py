@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from ledger.errors import BadInputError, Problem
+from ledger.files import find_conflicts
 
 if TYPE_CHECKING:
     from ledger.sites.blog.plan import BlogPlan
@@ -43,16 +44,13 @@ def validate(plan: BlogPlan) -> None:
 
 
 def _same_urls(plan: BlogPlan) -> list[Problem]:
-    first: dict[str, str] = {}
-    problems = []
-    for post, url in zip(plan.posts, plan.urls, strict=True):
-        earlier = first.setdefault(url.casefold(), post.source)
-        if earlier != post.source:
-            remedy = "give one of the two another `slug`"
-            problems.append(
-                Problem(post.source, f"has the address {url}, as {earlier} has", remedy)
-            )
-    return problems
+    """Posts that would be one file: an address belongs to one post."""
+    sources = (post.source for post in plan.posts)
+    remedy = "give one of the two another `slug`"
+    return [
+        Problem(source, f"has the address {url}, as {earlier} has", remedy)
+        for url, earlier, source in find_conflicts(zip(plan.urls, sources, strict=True))
+    ]
 
 
 def _unknown_layouts(plan: BlogPlan) -> list[Problem]:

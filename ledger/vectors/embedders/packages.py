@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.errors import JobError, Problem
-from ledger.vectors.embedders import Text, setting
+from ledger.vectors.embedders.base import Text, setting
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ledger.vectors.embedders import Embedder
+    from ledger.vectors.embedders.base import Embedder
 
 
 def version_of(package: str) -> str:

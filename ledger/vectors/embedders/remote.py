@@ -12,7 +12,16 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ledger.errors import JobError, Problem, TransientJobError
-from ledger.vectors.embedders import Text, checked, describe, leave_out, named, prompts, setting
+from ledger.vectors.embedders.base import (
+    EmbedderType,
+    Text,
+    checked,
+    describe,
+    leave_out,
+    named,
+    prompts,
+    setting,
+)
 from ledger.vectors.embedders.packages import library
 
 if TYPE_CHECKING:
@@ -23,8 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ledger.project.load import EmbeddingSettings
-    from ledger.vectors.embedders import Space
+    from ledger.vectors.embedders.base import Space
+    from ledger.vectors.settings import EmbeddingSettings
 
     Answer = list[Any]
     """One row of numbers for each text, in the order of the texts; not yet checked."""
@@ -173,7 +182,7 @@ class Remote:
             raise TransientJobError(
                 f"no answer from {self._url}{self.path}: {why}",
                 context=describe(self.space),
-                remedy=f"start the server, or mend [embedding] url (now {self._url})",
+                remedy=f"start the server, or fix [embedding] url (now {self._url})",
             ) from None
 
     def _refusal(self, response: httpx2.Response, texts: Sequence[Text]) -> JobError:
@@ -274,6 +283,12 @@ class Ollama(Remote):
         if status == 404:
             return f"ollama pull {self._settings.model}"
         return super()._remedy(status, texts)
+
+
+_NEEDS = ("url", "model")
+_TAKES = ("prefix", "dimension", "api_key_env")
+OPENAI = EmbedderType(lambda _, settings: OpenAI(settings), needs=_NEEDS, takes=_TAKES)
+OLLAMA = EmbedderType(lambda _, settings: Ollama(settings), needs=_NEEDS, takes=_TAKES)
 
 
 def retry_after(header: str) -> float:

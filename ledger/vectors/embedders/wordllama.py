@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ledger.errors import JobError
-from ledger.vectors.embedders import checked, prompts
+from ledger.vectors.embedders.base import EmbedderType, checked, prompts
 from ledger.vectors.embedders.packages import file_in, tokenizers_library, trial, version_of
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ledger.errors import Problem
-    from ledger.project.load import EmbeddingSettings
-    from ledger.vectors.embedders import Space, Text
+    from ledger.vectors.embedders.base import Space, Text
+    from ledger.vectors.settings import EmbeddingSettings
 
 MODEL = "l2_supercat_256"
 SHAPE = (32_000, 256)
@@ -111,3 +111,10 @@ def open_matrix(path: Path) -> npt.NDArray[np.float16]:
         return np.asarray(np.memmap(path, np.dtype("<f2"), "r", offset=8 + length, shape=SHAPE))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise JobError(f"{path.name} is damaged: {error!r}", remedy=REMEDY) from error
+
+
+EMBEDDER = EmbedderType(
+    lambda _, settings: WordLlama(settings),
+    takes=("prefix",),
+    fixed={"model": MODEL, "dimension": SHAPE[1]},
+)

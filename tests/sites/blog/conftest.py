@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.planning.init import plan_project
-from ledger.planning.plan import NothingKnown, make_plan
+from ledger.planning.make import make_plan
+from ledger.planning.plan import NothingKnown
 from ledger.project.load import load_project
 
 SETTINGS = """\

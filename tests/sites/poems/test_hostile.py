@@ -17,7 +17,8 @@ from support.site_checker import check_html5, check_site
 
 from ledger.corpus.records import is_blank
 from ledger.corpus.slugs import DEVICES
-from ledger.planning.plan import NothingKnown, make_plan
+from ledger.planning.make import make_plan
+from ledger.planning.plan import NothingKnown
 from ledger.project.load import parse_project
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ledger.jobs import Job, Output
-    from ledger.sites.poems import PoemPlan
+    from ledger.sites.poems.plan import PoemPlan
     from worker.context import Context
 
 needs = ("entry",)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ledger.corpus.ordered import OrderedDocument
     from ledger.jobs import Job
-    from ledger.sites.poems import PoemPlan
+    from ledger.sites.poems.plan import PoemPlan
     from worker.context import Context
 
 needs = ("space",)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ledger.jobs import Job
-    from ledger.sites.poems import PoemPlan
+    from ledger.sites.poems.plan import PoemPlan
     from worker.context import Context
 
 needs = ("space", "entry")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ledger.corpus.ordered import OrderedDocument
     from ledger.jobs import Job, Output
     from ledger.planning.plan import Plan
-    from ledger.sites.poems import PoemPlan
+    from ledger.sites.poems.plan import PoemPlan
     from ledger.store.connection import Row
     from worker.context import Context
 

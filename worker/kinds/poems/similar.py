@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ledger.jobs import Job, Output, Planned
-    from ledger.sites.poems import PoemPlan
+    from ledger.sites.poems.plan import PoemPlan
     from worker.context import Context
 
 needs = ("rank-similar", "entry")

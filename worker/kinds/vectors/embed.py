@@ -91,7 +91,7 @@ def _text(context: Context, identity: str, digest: str) -> str:
     if identity.startswith("word:") and "/" not in identity:
         return identity.removeprefix("word:")
     if identity.startswith("theme:") and "/" not in identity:
-        return context.settings.themes[identity.removeprefix("theme:")]
+        return str(context.settings.themes[identity.removeprefix("theme:")])
     document: Any = context.document(identity)
     if document.text_digest != digest:
         raise JobError(
