@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
     from ledger.project.templates import Templates
     from ledger.store.claims import Store
-    from ledger.store.connection import Database, Row
+    from ledger.store.connection import Row, Statements
     from ledger.vectors.embedders import Embedder
     from worker.artefacts import Artefacts, Entries
 
@@ -47,7 +47,7 @@ class Context:
     """
 
     def __init__(
-        self, project: Project, facts: dict[str, Any], database: Database, log: WorkerLog
+        self, project: Project, facts: dict[str, Any], database: Statements, log: WorkerLog
     ) -> None:
         self.project = project
         self.log = log

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.project.load import Project
-    from ledger.store.connection import Database
+    from ledger.store.connection import Statements
 
 
-def remove_stale_outputs(project: Project, database: Database) -> int:
+def remove_stale_outputs(project: Project, database: Statements) -> int:
     """Delete the files whose jobs are gone from the plan, and folders left empty by that.
 
     They are noted in the ledger when the plan is made and forgotten when they are deleted,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.errors import LedgerError
 from ledger.health.finding import MOVE_AWAY
 from ledger.store.claims import Store
-from ledger.store.connection import migrations
+from ledger.store.connection import Database, T, migrations
 from ledger.store.plan import read_facts
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.project.load import Project
-    from ledger.store.connection import Database, Row
+    from ledger.store.connection import Row
 
 # By the beginning of SQLite's own name for it; what is not here is told in SQLite's words.
 REMEDIES = {
@@ -47,7 +47,7 @@ class UnreadableError(LedgerError):
 
 
 @contextmanager
-def told(ledger: Database) -> Iterator[None]:
+def told(ledger: Database | Store) -> Iterator[None]:
     """Turn what SQLite says about a file into a refusal with its remedy.
 
     Raises:
@@ -59,8 +59,8 @@ def told(ledger: Database) -> Iterator[None]:
         raise UnreadableError(ledger.path, cause) from cause
 
 
-class Patient(Store):
-    """A ledger that is opened to be looked at: read-only, and whatever its version."""
+class InspectedDatabase(Database):
+    """A read-only connection to a ledger of any version; what SQLite refuses has its remedy."""
 
     version: int
 
@@ -83,13 +83,28 @@ class Patient(Store):
         with told(self):
             return super().rows(name, **values)
 
+    def read(self, shape: type[T], name: str, /, **values: Any) -> list[T]:
+        """As always, but an error has its remedy."""
+        with told(self):
+            return super().read(shape, name, **values)
+
     def value(self, name: str, /, **values: Any) -> Any:
         """As always, but an error has its remedy."""
         with told(self):
             return super().value(name, **values)
 
-    def _check_version(self, have: int) -> None:
+    def check_version(self, have: int) -> None:
+        """Accept any."""
         self.version = have
+
+
+class Patient(Store):
+    """A ledger that is opened to be looked at: read-only, and whatever its version."""
+
+    def __init__(self, path: Path) -> None:
+        database = InspectedDatabase(path)
+        super().__init__(database)
+        self.version = database.version
 
 
 class Case:

@@ -14,6 +14,7 @@ from ledger.queues.amounts import price_a_token
 from ledger.queues.recipes import recipe_of
 from ledger.store import queues
 from ledger.store.limits import has_budget
+from ledger.store.rows import QueueRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,5 +152,5 @@ def limited_by_budget(store: Store, phases: Iterable[int]) -> list[Row]:
     return [
         queue
         for queue in queues.all_queues(store)
-        if queue["phase"] in wanted and queue["exhausted"] and has_budget(queue)
+        if queue["phase"] in wanted and queue["exhausted"] and has_budget(QueueRow(*queue))
     ]

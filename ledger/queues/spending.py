@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.jobs import Spent
 from ledger.queues.amounts import UNITS, as_money, as_rate
 from ledger.store.limits import money_of
+from ledger.store.rows import QueueRow
 
 if TYPE_CHECKING:
     from ledger.store.claims import Store
@@ -35,7 +36,7 @@ def budget_report(store: Store, queue: Row) -> str:
     need = ""
     if rows:
         spent = Spent(rows[0]["tokens_in"], rows[0]["tokens_out"], 1)
-        need = f"; the next job may take {as_money(money_of(queue, spent))}"
+        need = f"; the next job may take {as_money(money_of(QueueRow(*queue), spent))}"
         if queue["money_ceiling"] is None:
             need = f"; the next job may take {spent.tokens_in + spent.tokens_out:,} tokens"
     option = "--budget" if queue["money_ceiling"] is not None else "--token-budget"

@@ -1,8 +1,8 @@
 """The SQLite file: which SQLite, how it is opened, how it is written to.
 
-This is the only module that imports a SQLite driver. Two SQLite libraries on one file in
-one process would drop each other's POSIX locks, and so would opening the database, its
--wal or its -shm file by hand: neither is ever done.
+This is the only module that imports a SQLite driver. Two SQLite libraries on one file in one
+process would drop each other's POSIX locks, and so would opening the database, its -wal or its
+-shm file by hand.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import struct
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 from ledger.errors import LedgerError
 from ledger.files import resource
+from ledger.jobs import FIRST_QUEUE
 from ledger.process.locks import is_locked
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from sqlite_utils import Database as UtilsDatabase
 else:
@@ -37,10 +39,36 @@ OperationalError = sqlite3.OperationalError
 
 
 class WriteLockOwner(NamedTuple):
-    """Who is in a write transaction: the process, and its how manyeth this is."""
+    """The process that is in a write transaction, and the ordinal of that among its own."""
 
     pid: int
     transaction: int
+
+
+T = TypeVar("T", bound=NamedTuple)
+"""A shape of rows (ledger/store/rows.py)."""
+
+
+class Statements(Protocol):
+    """What runs statements by name: a `Database`, or a `Store` that holds one."""
+
+    def immediate(self) -> AbstractContextManager[None]:
+        """A write transaction."""
+
+    def run(self, name: str, /, **values: Any) -> sqlite3.Cursor:
+        """Execute a statement."""
+
+    def run_many(self, name: str, rows: Any) -> int:
+        """Execute a statement for each row."""
+
+    def rows(self, name: str, /, **values: Any) -> list[Row]:
+        """All rows of a statement."""
+
+    def read(self, shape: type[T], name: str, /, **values: Any) -> list[T]:
+        """All rows of a statement, typed."""
+
+    def value(self, name: str, /, **values: Any) -> Any:
+        """The first column of the first row."""
 
 
 _OWNER = struct.Struct("<qq")
@@ -71,6 +99,7 @@ def journal_mode() -> str:
 def queries() -> dict[str, str]:
     """The named blocks of `queries.sql`: every statement that runs on a ledger."""
     text = Path(__file__).with_name("queries.sql").read_text(encoding="utf-8")
+    text = text.replace("FIRST_QUEUE", str(FIRST_QUEUE))
     blocks = re.split(r"^-- name: (\w+)\n", text, flags=re.MULTILINE)[1:]
     if len(set(blocks[::2])) < len(blocks[::2]):
         raise ValueError("a name stands twice in queries.sql")
@@ -102,9 +131,10 @@ class Database:
                 f"{path} cannot be read as a ledger: {error}",
                 remedy="move it away and run `ledger init`; pages that are there are not written again",
             ) from error
+        self._statements = queries()
         self._write_lock = -1 if read_only else _open_write_lock(path)
         self._pid, self._transactions = os.getpid(), 0
-        self._check_version(have)
+        self.check_version(have)
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +151,10 @@ class Database:
 
     @property
     def utils(self) -> UtilsDatabase:
-        """The same connection as a sqlite-utils database, for reports and inspection."""
+        """The same connection as a sqlite-utils database, for inspection.
+
+        Its own writes begin deferred transactions; what writes to a ledger uses `immediate`.
+        """
         from sqlite_utils import Database as UtilsDatabase
 
         return UtilsDatabase(self.connection)
@@ -131,9 +164,9 @@ class Database:
         """A write transaction: everything inside happens, or nothing.
 
         BEGIN IMMEDIATE, since a deferred transaction that turns to writing is refused at
-        once however long the busy timeout is. Behind an flock that all writers of the
-        ledger queue at, since SQLite's own waiting is by chance: of 12 workers the least
-        served got nothing.
+        once however long the busy timeout is. Behind an flock at which all writers of the
+        ledger queue, since SQLite's busy handler starves: of 12 workers the least served
+        got nothing.
         """
         fcntl.flock(self._write_lock, fcntl.LOCK_EX)
         try:
@@ -159,23 +192,40 @@ class Database:
         return WriteLockOwner(*_OWNER.unpack(noted)) if len(noted) == _OWNER.size else None
 
     def run(self, name: str, /, **values: Any) -> sqlite3.Cursor:
-        """Execute the query of that name."""
-        return self.connection.execute(queries()[name], values)
+        """Execute the statement of that name."""
+        return self.connection.execute(self._statements[name], values)
 
     def run_many(self, name: str, rows: Any) -> int:
-        """Execute the query of that name for each row; returns how many rows it changed."""
-        return self.connection.executemany(queries()[name], rows).rowcount
+        """Execute the statement of that name for each row; returns how many rows it changed."""
+        return self.connection.executemany(self._statements[name], rows).rowcount
 
     def rows(self, name: str, /, **values: Any) -> list[Row]:
-        """All rows of the query of that name (fetched whole: COMMIT needs that)."""
+        """All rows of the statement of that name (fetched whole: COMMIT needs that)."""
         return self.run(name, **values).fetchall()
 
+    def read(self, shape: type[T], name: str, /, **values: Any) -> list[T]:
+        """All rows of the statement of that name, as the named tuples that its columns make."""
+        cursor = self.run(name, **values)
+        cursor.row_factory = None  # plain tuples: a Row between costs as much again
+        return [shape._make(row) for row in cursor]
+
+    def stream(self, shape: type[T], name: str, /, **values: Any) -> Iterator[T]:
+        """The same one by one, for reports that need not hold them all; not while others write."""
+        cursor = self.run(name, **values)
+        cursor.row_factory = None
+        return map(shape._make, cursor)
+
     def value(self, name: str, /, **values: Any) -> Any:
-        """The first column of the first row of the query of that name, or None."""
+        """The first column of the first row of the statement of that name, or None."""
         row = self.run(name, **values).fetchone()
         return None if row is None else row[0]
 
-    def _check_version(self, have: int) -> None:
+    def check_version(self, have: int) -> None:
+        """Refuse a file of another schema version; a subclass may look at it all the same.
+
+        Raises:
+            LedgerError: with the way to the version that this program knows.
+        """
         if have == len(migrations()):
             return
         self.close()

@@ -1,4 +1,4 @@
-"""What limits a queue: its rate, how many of its jobs run at once, and its budget.
+"""The limits of a queue: its rate, the number of its jobs in flight, and its budget.
 
 Arithmetic on one row of `queues`; the store does it inside the transaction that claims, so that
 all processes together keep to it. Times are on the clock of leases, money in 10^-12 units.
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from ledger.jobs import Spent
-    from ledger.store.connection import Row
+    from ledger.store.rows import QueueRow
 
 CLAIM_AHEAD_SECONDS = 1.0
-"""How long before its start a job may be claimed. Whoever claims it sleeps until then, so that
-each waiting worker wakes once, at a time of its own, and not all of them for every start."""
+"""How long before its start a job may be claimed. The worker that claims it sleeps until then, so
+that each waiting worker wakes once, at a time of its own, and not all of them for every start."""
 
 SLOWEST = 1 / 64
 SLOWER = 0.5
@@ -32,88 +32,88 @@ class RateSlot(NamedTuple):
     due: float
 
 
-def next_rate_slot(queue: Row, now: float) -> RateSlot:
+def next_rate_slot(queue: QueueRow, now: float) -> RateSlot:
     """The next start that the rate allows: a generic cell rate algorithm (ITU-T I.371).
 
     Half of the burst is kept back for starts that lateness pushes together, so that also the
-    server sees no more than rate and burst. After a pause that the other side asked for there
-    is no burst at all.
+    server sees no more than rate and burst. After a rest that the server asked for there is no
+    burst at all.
     """
-    now = max(now, queue["resume_at"])
-    if queue["interval"] is None:
+    now = max(now, queue.resume_at)
+    if queue.interval is None:
         return RateSlot(now, 0.0)
-    interval = queue["interval"] / queue["rate_factor"]
-    due = max(queue["due"], now) + interval
-    return RateSlot(max(now, due - (queue["burst"] + 1) // 2 * interval), due)
+    interval = queue.interval / queue.rate_factor
+    due = max(queue.due, now) + interval
+    return RateSlot(max(now, due - (queue.burst + 1) // 2 * interval), due)
 
 
-def lateness(queue: Row) -> float:
-    """By how many seconds a start may be late: what is kept back of the burst covers that."""
-    if queue["interval"] is None:
+def lateness(queue: QueueRow) -> float:
+    """The seconds by which a start may be late: the part of the burst that is kept back covers them."""
+    if queue.interval is None:
         return math.inf
-    spare = max(1, queue["burst"] - (queue["burst"] + 1) // 2)
-    return float(spare * queue["interval"] / queue["rate_factor"])
+    spare = max(1, queue.burst - (queue.burst + 1) // 2)
+    return float(spare * queue.interval / queue.rate_factor)
 
 
-def rests_until(queue: Row, now: float, seconds: float) -> dict[str, float]:
-    """The bucket of a queue whose other side wants to be left alone for so many seconds."""
-    resume = max(queue["resume_at"], now + seconds)
-    credit = (queue["burst"] - 1) * (queue["interval"] or 0.0) / queue["rate_factor"]
-    return {"resume_at": resume, "due": max(queue["due"], resume + credit)}
+def rests_until(queue: QueueRow, now: float, seconds: float) -> dict[str, float]:
+    """The bucket of a queue whose server asks for a rest of that many seconds."""
+    resume = max(queue.resume_at, now + seconds)
+    credit = (queue.burst - 1) * (queue.interval or 0.0) / queue.rate_factor
+    return {"resume_at": resume, "due": max(queue.due, resume + credit)}
 
 
-def slower(queue: Row, now: float) -> float | None:
-    """The rate_factor after a refusal; None if it was halved a moment ago, for the same burst of them."""
-    if not (queue["adaptive"] and queue["interval"]):
+def slower(queue: QueueRow, now: float) -> float | None:
+    """The rate_factor after a refusal; None if it was halved just now, for the same burst of them."""
+    if not (queue.adaptive and queue.interval):
         return None
-    moment = max(1.0, 2 * queue["interval"] / queue["rate_factor"])
-    if now - queue["slowed_at"] < moment and queue["slowed_at"] > 0:
+    moment = max(1.0, 2 * queue.interval / queue.rate_factor)
+    if now - queue.slowed_at < moment and queue.slowed_at > 0:
         return None
-    return float(max(SLOWEST, queue["rate_factor"] * SLOWER))
+    return float(max(SLOWEST, queue.rate_factor * SLOWER))
 
 
-def faster(queue: Row, successes: int) -> float | None:
-    """The rate_factor after so many successes; None if it is the full one already."""
-    if queue["rate_factor"] >= 1.0 or not queue["adaptive"]:
+def faster(queue: QueueRow, successes: int) -> float | None:
+    """The rate_factor after that many successes; None if it is the full one already."""
+    if queue.rate_factor >= 1.0 or not queue.adaptive:
         return None
-    return float(min(1.0, queue["rate_factor"] + successes * FASTER))
+    return float(min(1.0, queue.rate_factor + successes * FASTER))
 
 
 def is_a_step(before: float, after: float) -> bool:
-    """Whether a change of rate_factor is worth a line of history: every tenth of the full rate is."""
+    """Whether a change of rate_factor is recorded in the history: every tenth of the full rate is."""
     return int(before / REMEMBERED_STEP) != int(after / REMEMBERED_STEP) or after >= 1.0 > before
 
 
-def money_of(queue: Row, spent: Spent) -> int:
-    """What that costs; what has no price costs nothing (with a budget `spawn` refuses that)."""
+def money_of(queue: QueueRow, spent: Spent) -> int:
+    """The cost of that; what has no price costs nothing (with a budget `spawn` refuses that)."""
     return int(
-        spent.tokens_in * (queue["price_in"] or 0)
-        + spent.tokens_out * (queue["price_out"] or 0)
-        + spent.calls * (queue["price_call"] or 0)
+        spent.tokens_in * (queue.price_in or 0)
+        + spent.tokens_out * (queue.price_out or 0)
+        + spent.calls * (queue.price_call or 0)
     )
 
 
 class Amount(NamedTuple):
-    """What a queue has spent or reserved, or what a job may need."""
+    """An amount that a queue has spent or reserved, or that a job may need."""
 
     money: int = 0
     tokens: int = 0
 
-    def __add__(self, other: Amount) -> Amount:  # type: ignore[override]  # of purses, not of tuples
+    def __add__(self, other: Amount) -> Amount:  # type: ignore[override]  # a sum, not a longer tuple
         return Amount(self.money + other.money, self.tokens + other.tokens)
 
-    def fits(self, queue: Row) -> bool:
+    def fits(self, queue: QueueRow) -> bool:
         """Whether it is within the ceilings."""
-        return (queue["money_ceiling"] is None or self.money <= queue["money_ceiling"]) and (
-            queue["tokens_ceiling"] is None or self.tokens <= queue["tokens_ceiling"]
+        return (queue.money_ceiling is None or self.money <= queue.money_ceiling) and (
+            queue.tokens_ceiling is None or self.tokens <= queue.tokens_ceiling
         )
 
 
-def has_budget(queue: Row) -> bool:
+def has_budget(queue: QueueRow) -> bool:
     """Whether a ceiling is set."""
-    return queue["money_ceiling"] is not None or queue["tokens_ceiling"] is not None
+    return queue.money_ceiling is not None or queue.tokens_ceiling is not None
 
 
-def at_once(queue: Row) -> bool:
-    """Whether its jobs are claimed one by one: a turn or money is for a job that runs now."""
-    return queue["interval"] is not None or has_budget(queue) or queue["resume_at"] > 0
+def at_once(queue: QueueRow) -> bool:
+    """Whether its jobs are claimed one by one: a start or money is for a job that runs now."""
+    return queue.interval is not None or has_budget(queue) or queue.resume_at > 0

@@ -1,13 +1,15 @@
 -- Every statement that runs on a ledger, by name. The migrations hold the schema.
+-- FIRST_QUEUE stands for the number of that name in ledger/jobs.py, which is put in once, when this
+-- file is read: phases below it are a site's, and from it on each is a queue.
 
 -- ---------------------------------------------------------------- the lease protocol
 
 -- name: claimable_set
 -- The site's lowest phase with open jobs, its lowest with failed ones, and whether the run is
--- ending, or told to wait.
+-- ending, throttled or paused.
 SELECT
-    (SELECT min(phase) FROM counters WHERE phase < 1000 AND class = 'open' AND n > 0) AS open_phase,
-    (SELECT min(phase) FROM counters WHERE phase < 1000 AND class = 'failed' AND n > 0)
+    (SELECT min(phase) FROM counters WHERE phase < FIRST_QUEUE AND class = 'open' AND n > 0) AS open_phase,
+    (SELECT min(phase) FROM counters WHERE phase < FIRST_QUEUE AND class = 'failed' AND n > 0)
         AS failed_phase,
     coalesce((SELECT stopping OR ended_at IS NOT NULL FROM runs WHERE id = :run), 1) AS stopping,
     (SELECT throttled FROM runs WHERE id = :run) AS throttled,
@@ -15,9 +17,13 @@ SELECT
     EXISTS (SELECT 1 FROM queues) AS queues;
 
 -- name: open_queues
--- The queues with something left, those with the most urgent jobs first. `waits` counts what is
--- left to do in the queues that come before one, `blocked` what will not be done there by itself.
-SELECT queues.*,
+-- The queues with open jobs, those with the most urgent jobs first. `waits` counts the open jobs
+-- of the queues that come before one, `blocked` the jobs there that no worker will do.
+SELECT queues.phase, queues.name, queues.kind, queues.module, queues.recipe, queues.after,
+       queues.policy, queues.paused, queues.concurrency, queues.interval, queues.burst,
+       queues.due, queues.resume_at, queues.adaptive, queues.rate_factor, queues.slowed_at,
+       queues.price_in, queues.price_out, queues.price_call, queues.money_ceiling,
+       queues.tokens_ceiling, queues.money_spent, queues.tokens_spent, queues.exhausted,
        (SELECT priority FROM jobs WHERE state = 'pending' AND jobs.phase = queues.phase
         ORDER BY priority DESC LIMIT 1) AS urgency,
        (SELECT coalesce(sum(n), 0) FROM counters WHERE class = 'open' AND phase IN
@@ -31,7 +37,7 @@ WHERE EXISTS (SELECT 1 FROM counters WHERE counters.phase = queues.phase AND cla
 ORDER BY urgency DESC, phase;
 
 -- name: in_flight_in_queue
--- How many jobs of a queue are under a lease, and the most that they may take.
+-- How many jobs of a queue are under a lease, and the most that they may spend.
 SELECT count(*) AS jobs, coalesce(sum(tokens_in), 0) AS tokens_in,
        coalesce(sum(tokens_out), 0) AS tokens_out
 FROM jobs WHERE lease IS NOT NULL AND phase = :phase;
@@ -43,7 +49,10 @@ UPDATE queues SET due = :due WHERE phase = :phase;
 UPDATE queues SET exhausted = 1 WHERE phase = :phase;
 
 -- name: queue
-SELECT * FROM queues WHERE phase = :phase;
+SELECT phase, name, kind, module, recipe, after, policy, paused, concurrency, interval, burst, due,
+       resume_at, adaptive, rate_factor, slowed_at, price_in, price_out, price_call, money_ceiling,
+       tokens_ceiling, money_spent, tokens_spent, exhausted
+FROM queues WHERE phase = :phase;
 
 -- name: spend
 UPDATE queues SET money_spent = money_spent + :money, tokens_spent = tokens_spent + :tokens
@@ -79,15 +88,14 @@ SELECT phase, lease, tokens_in, tokens_out FROM jobs WHERE id = :job;
 UPDATE jobs SET uncertain = uncertain + 1 WHERE id = :job;
 
 -- name: park
--- The policy `hold`: what may have been done is not done again unless somebody says so.
+-- The policy `park`: an effect in doubt is repeated only on request (`ledger retry --uncertain`).
 UPDATE jobs SET state = 'failed', lease = NULL, attempts = min(attempts + :charge, max_attempts),
     settled_at = :at
 WHERE id = :job AND lease = :token
 RETURNING state;
 
 -- name: queue_jobs_under
-SELECT id FROM jobs WHERE lease = :token AND phase >= 1000;
-
+SELECT id FROM jobs WHERE lease = :token AND phase >= FIRST_QUEUE;
 
 -- name: open_lease
 INSERT INTO leases (worker, expires) VALUES (:worker, :expires) RETURNING token;
@@ -123,7 +131,7 @@ SET state = 'done', lease = NULL, attempts = attempts + 1, seconds = :seconds, s
 WHERE lease = :token AND id = :job;
 
 -- name: settle_many
--- For a whole batch half of what one at a time costs. `seconds` is the batch's mean.
+-- Half the cost of one statement per job. `seconds` is the batch's mean.
 UPDATE jobs
 SET state = 'done', lease = NULL, attempts = attempts + 1, seconds = :seconds, settled_at = :at,
     not_before = 0, run = :run
@@ -183,6 +191,50 @@ RETURNING state;
 SELECT job, path, bytes, digest, inputs FROM jobs JOIN outputs ON outputs.job = jobs.id
 WHERE jobs.lease = :token;
 
+-- ---------------------------------------------------------------- why a job is not claimed
+
+-- name: kinds
+SELECT DISTINCT kind FROM counters ORDER BY kind;
+
+-- name: jobs_named
+-- The jobs among these pairs of kind and key, with the lease that holds one.
+SELECT jobs.id, jobs.kind, jobs.key, jobs.phase, jobs.priority, jobs.state, jobs.attempts,
+       jobs.max_attempts, jobs.not_before, jobs.settled_at, jobs.uncertain, jobs.tokens_in,
+       jobs.tokens_out, jobs.lease, leases.worker, workers.number, leases.expires
+FROM json_each(:names) AS named
+JOIN jobs ON jobs.kind = json_extract(named.value, '$[0]')
+         AND jobs.key = json_extract(named.value, '$[1]')
+LEFT JOIN leases ON leases.token = jobs.lease
+LEFT JOIN workers ON workers.id = leases.worker
+ORDER BY jobs.id;
+
+-- name: job_names
+SELECT kind, key, phase FROM jobs ORDER BY id LIMIT :limit;
+
+-- name: jobs_ahead
+-- How many jobs of its phase are claimed before this one.
+SELECT count(*) FROM jobs
+WHERE state = 'pending' AND phase = :phase AND not_before <= :now
+  AND (priority > :priority OR priority = :priority AND id < :job);
+
+-- name: open_in_phase
+SELECT coalesce(sum(n), 0) FROM counters WHERE phase = :phase AND class = 'open';
+
+-- name: failed_in_phase
+SELECT coalesce(sum(n), 0) FROM counters WHERE phase = :phase AND class = 'failed';
+
+-- name: last_failure
+SELECT what, remedy FROM failures WHERE job = :job ORDER BY id DESC LIMIT 1;
+
+-- name: queues_before
+-- The queues that come before one, with their open jobs and those that no worker will do.
+SELECT queues.name,
+       coalesce(sum(CASE WHEN class = 'open' THEN n END), 0) AS open,
+       coalesce(sum(CASE WHEN class IN ('failed', 'deselected') THEN n END), 0) AS blocked
+FROM queues LEFT JOIN counters ON counters.phase = queues.phase
+WHERE queues.name IN (SELECT value FROM json_each(:names))
+GROUP BY queues.phase ORDER BY queues.phase;
+
 -- ---------------------------------------------------------------- runs and workers
 
 -- name: start_run
@@ -219,11 +271,11 @@ UPDATE jobs SET state = 'pending' WHERE state = 'deselected';
 -- name: deselect_other_kinds
 UPDATE jobs SET state = 'deselected'
 WHERE state = 'pending'
-  AND CASE WHEN phase < 1000 THEN kind NOT IN (SELECT value FROM json_each(:kinds))
+  AND CASE WHEN phase < FIRST_QUEUE THEN kind NOT IN (SELECT value FROM json_each(:kinds))
            ELSE phase NOT IN (SELECT value FROM json_each(:phases)) END;
 
 -- name: deselect_later_documents
-UPDATE jobs SET state = 'deselected' WHERE state = 'pending' AND phase < 1000 AND position >= :limit;
+UPDATE jobs SET state = 'deselected' WHERE state = 'pending' AND phase < FIRST_QUEUE AND position >= :limit;
 
 -- name: restart_clocks
 UPDATE jobs SET not_before = 0 WHERE not_before > 0;
@@ -236,7 +288,7 @@ UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
 WHERE state = 'failed'
   AND (:kind IS NULL OR kind = :kind)
   AND (:phase IS NULL OR phase = :phase)
-  -- what may have had its effect is done again only when somebody says just that
+  -- An effect in doubt is repeated only on explicit request.
   AND :uncertain = (uncertain > 0 AND phase IN (SELECT phase FROM queues WHERE policy = 'park'))
   AND (:key IS NULL OR key = :key OR kind || '/' || key = :key)
 RETURNING id;
@@ -251,7 +303,7 @@ RETURNING id;
 
 -- name: unproven_files
 -- Files of a run that did not end cleanly, or of the boot in which the last run was, if the
--- machine has been restarted since: which of them had reached the disk nobody knows.
+-- machine has been restarted since: some of them may not have reached the disk.
 SELECT outputs.path, outputs.bytes, outputs.digest, outputs.job, jobs.kind
 FROM outputs JOIN jobs ON jobs.id = outputs.job
 WHERE jobs.state = 'done'
@@ -270,15 +322,15 @@ UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0
 WHERE state = 'done' AND kind IN (SELECT value FROM json_each(:kinds));
 
 -- name: forget_output
--- Of a damaged file: publishing skips what has the size and the inputs that are noted.
+-- For a damaged file: publishing skips a file that has the recorded size and inputs.
 UPDATE outputs SET bytes = NULL, digest = NULL, inputs = NULL WHERE path = :path;
 
 -- name: forget_inputs_of_job
 UPDATE outputs SET inputs = NULL WHERE job = :job;
 
 -- name: forget_inputs
--- Of files that may have been built from a damaged one: rendered again, and compared. The
--- size stays, since `spawn` counts it as room that is there already.
+-- For files that may have been built from a damaged one: they are rendered again, and compared.
+-- The size stays, since `spawn` counts it as disk space that is taken already.
 UPDATE outputs SET inputs = NULL
 WHERE job IN (SELECT id FROM jobs WHERE kind IN (SELECT value FROM json_each(:kinds)));
 
@@ -293,8 +345,8 @@ FROM counters WHERE n > 0 ORDER BY phase, kind, class;
 SELECT phase, kind, count(*) AS n FROM jobs WHERE lease IS NOT NULL GROUP BY phase, kind;
 
 -- name: failures
--- A job of a queue has the name of its queue for a kind; if it failed before its last attempt,
--- that was the last: what is left over is for workers that die.
+-- A queue's job is reported under its queue's name. If it failed before its last attempt, that
+-- attempt was the last: the rest are for crashes of workers.
 SELECT coalesce(queues.name, jobs.kind) AS kind,
        CASE WHEN queues.name IS NULL THEN jobs.key
             ELSE substr(jobs.key, length(queues.name) + 2) END AS key,
@@ -379,9 +431,9 @@ INSERT INTO facts (name, value) VALUES (:name, :value)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: planned_jobs
--- Of the site: what is in queues is nobody's to plan.
+-- Those of the site: a plan does not touch queues.
 SELECT id, kind, key, phase, priority, position, fingerprint, payload, max_attempts FROM jobs
-WHERE phase < 1000;
+WHERE phase < FIRST_QUEUE;
 
 -- name: jobs_of_kind
 SELECT key, payload, state FROM jobs WHERE kind = :kind;
@@ -398,7 +450,7 @@ SET state = 'pending', phase = :phase, priority = :priority, position = :positio
 WHERE id = :id;
 
 -- name: run_again
--- Taken from whoever holds it: he works by the old plan, and what he settles is refused.
+-- Taken from a worker that holds it: it works by the old plan, and its settlement is refused.
 UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0, lease = NULL
 WHERE id = :job AND state IN ('done', 'running');
 
@@ -409,11 +461,11 @@ SET phase = :phase, priority = :priority, position = :position, payload = :paylo
 WHERE id = :id;
 
 -- name: drop_job
-DELETE FROM jobs WHERE id = :id;
+DELETE FROM jobs WHERE id = :job;
 
 -- name: planned_outputs
 SELECT path, job FROM outputs
-WHERE job NOT IN (SELECT id FROM jobs WHERE phase >= 1000);
+WHERE job NOT IN (SELECT id FROM jobs WHERE phase >= FIRST_QUEUE);
 
 -- name: add_output
 INSERT INTO outputs (path, job) VALUES (:path, :job);
@@ -434,7 +486,7 @@ SELECT path FROM stale_outputs ORDER BY path;
 DELETE FROM stale_outputs WHERE path = :path;
 
 -- name: waiting_jobs
--- How many jobs of these kinds wait, and how many bytes the files have that they will replace.
+-- How many jobs of these kinds are pending, and the bytes of the files that they will replace.
 SELECT jobs.kind, count(DISTINCT jobs.id) AS jobs, coalesce(sum(outputs.bytes), 0) AS bytes
 FROM jobs LEFT JOIN outputs ON outputs.job = jobs.id
 WHERE jobs.state = 'pending' AND jobs.kind IN (SELECT value FROM json_each(:kinds))
@@ -472,10 +524,14 @@ VALUES (:identity, :position, :chronology, :category, :id, :slug, :label, :title
 -- ---------------------------------------------------------------- documents
 
 -- name: document
-SELECT * FROM documents WHERE identity = :identity;
+SELECT identity, position, chronology, category, id, slug, label, title, author, source, date,
+       content, digest, text_digest, extra
+FROM documents WHERE identity = :identity;
 
 -- name: documents_at
-SELECT * FROM documents WHERE position IN (SELECT value FROM json_each(:positions));
+SELECT identity, position, chronology, category, id, slug, label, title, author, source, date,
+       content, digest, text_digest, extra
+FROM documents WHERE position IN (SELECT value FROM json_each(:positions));
 
 -- name: document_heads
 SELECT identity, position, chronology, category, id, slug, label, title, author, source, date,
@@ -489,7 +545,9 @@ SELECT extra FROM documents;
 SELECT chronology, label, slug FROM documents WHERE chronology IN (:chronology - 1, :chronology + 1);
 
 -- name: documents_between
-SELECT * FROM documents WHERE position >= :first AND position < :last ORDER BY position;
+SELECT identity, position, chronology, category, id, slug, label, title, author, source, date,
+       content, digest, text_digest, extra
+FROM documents WHERE position >= :first AND position < :last ORDER BY position;
 
 -- name: documents_in_time
 SELECT position, identity, label, slug, category, date, chronology FROM documents
@@ -505,19 +563,25 @@ SELECT identity, text_digest FROM documents ORDER BY position;
 -- ---------------------------------------------------------------- queues
 
 -- name: queues
-SELECT * FROM queues ORDER BY phase;
+SELECT phase, name, kind, module, recipe, after, policy, paused, concurrency, interval, burst, due,
+       resume_at, adaptive, rate_factor, slowed_at, price_in, price_out, price_call, money_ceiling,
+       tokens_ceiling, money_spent, tokens_spent, exhausted
+FROM queues ORDER BY phase;
 
 -- name: queue_named
-SELECT * FROM queues WHERE name = :name;
+SELECT phase, name, kind, module, recipe, after, policy, paused, concurrency, interval, burst, due,
+       resume_at, adaptive, rate_factor, slowed_at, price_in, price_out, price_call, money_ceiling,
+       tokens_ceiling, money_spent, tokens_spent, exhausted
+FROM queues WHERE name = :name;
 
 -- name: is_left_out
--- Whether a run goes on that is not about this queue.
+-- Whether a run is going on that leaves this queue out.
 SELECT 1 FROM runs
 WHERE ended_at IS NULL AND queues IS NOT NULL
   AND :phase NOT IN (SELECT value FROM json_each(runs.queues));
 
 -- name: next_queue
-SELECT coalesce(max(phase) + 1, :first) FROM queues;
+SELECT coalesce(max(phase) + 1, FIRST_QUEUE) FROM queues;
 
 -- name: add_queue
 INSERT INTO queues (phase, name, kind, module, recipe)
@@ -553,7 +617,7 @@ VALUES (:kind, :key, :phase, :priority, :fingerprint, :payload, :max_attempts,
         :tokens_in, :tokens_out, :state, :at);
 
 -- name: change_queue_job
--- Taken from whoever holds it: he works by the old recipe, and what he settles is refused.
+-- Taken from a worker that holds it: it works by the old recipe, and its settlement is refused.
 UPDATE jobs
 SET state = :state, priority = :priority, fingerprint = :fingerprint, payload = :payload,
     max_attempts = :max_attempts, tokens_in = :tokens_in, tokens_out = :tokens_out,
@@ -561,7 +625,7 @@ SET state = :state, priority = :priority, fingerprint = :fingerprint, payload = 
 WHERE id = :id;
 
 -- name: owners_of_outputs
--- Which job has which path; SQLite's own lower() knows no letters but ASCII's.
+-- The owner of each path. Compared by the caller: SQLite's lower() knows only ASCII letters.
 SELECT outputs.path, jobs.kind, jobs.key, jobs.phase
 FROM outputs JOIN jobs ON jobs.id = outputs.job;
 
@@ -577,11 +641,8 @@ ON CONFLICT (path) DO NOTHING;
 -- name: drop_outputs_of_job
 DELETE FROM outputs WHERE job = :job;
 
--- name: drop_queue_job
-DELETE FROM jobs WHERE id = :job;
-
 -- name: queue_outputs
--- Which of these paths the ledger knows as its own.
+-- Those of these paths that the ledger knows as its own.
 SELECT path FROM outputs WHERE path IN (SELECT value FROM json_each(:paths));
 
 -- name: waiting_in_queue
@@ -593,7 +654,8 @@ SELECT tokens_in, tokens_out FROM jobs WHERE phase = :phase AND state = 'pending
 ORDER BY priority DESC, id LIMIT 1;
 
 -- name: uncertain_jobs
--- What may have been done more often than it is noted; `open` if it is still to be decided on.
+-- Jobs whose effect may have taken place more often than is recorded; `open` if one is parked
+-- and waits for a decision.
 SELECT jobs.id, jobs.kind, jobs.key, jobs.state, jobs.uncertain, queues.name AS queue,
        (jobs.state = 'failed' AND queues.policy = 'park') AS open
 FROM jobs JOIN queues ON queues.phase = jobs.phase
@@ -604,11 +666,11 @@ SELECT jobs.key, jobs.payload, jobs.state, jobs.seconds, jobs.attempts, results.
 FROM jobs LEFT JOIN results ON results.job = jobs.id
 WHERE jobs.phase = :phase ORDER BY jobs.id;
 
--- ---------------------------------------------------------------- receipts
+-- ---------------------------------------------------------------- attempts and results
 
 -- name: export_page
--- Some jobs of queues with what they came to and took in all their tries; `facts` are those of
--- the last try, since a bare column beside one max() is from the row that has it.
+-- Jobs of queues with their results and the totals of all their attempts; `facts` are those of the
+-- last attempt, since a bare column beside one max() is from the row that has it.
 WITH page AS MATERIALIZED (
     SELECT id, phase, key, state, payload, uncertain, settled_at FROM jobs
     WHERE id > :after AND phase IN (SELECT value FROM json_each(:phases))
@@ -637,21 +699,21 @@ ORDER BY page.id;
 SELECT count(*) AS runs, min(started_at) AS first FROM runs;
 
 -- name: settled_span
--- When the first and the last job was settled since then; of queues every try counts.
+-- When the first and the last job was settled since then; in queues every attempt counts.
 SELECT min(at) AS first, max(at) AS last
 FROM (
-    SELECT settled_at AS at FROM jobs WHERE phase < 1000 AND state IN ('done', 'failed')
+    SELECT settled_at AS at FROM jobs WHERE phase < FIRST_QUEUE AND state IN ('done', 'failed')
     UNION ALL
     SELECT started_at + seconds FROM attempts
 )
 WHERE at >= :since;
 
 -- name: settled_over_time
--- How many were settled in each stretch of so many seconds since then, and how many of them well.
+-- How many were settled in each stretch of `width` seconds since then, and how many of them done.
 SELECT CAST(at / :width AS INTEGER) AS stretch, sum(done) AS done, count(*) AS settled
 FROM (
     SELECT settled_at AS at, state = 'done' AS done FROM jobs
-    WHERE phase < 1000 AND state IN ('done', 'failed')
+    WHERE phase < FIRST_QUEUE AND state IN ('done', 'failed')
     UNION ALL
     SELECT started_at + seconds, outcome = 'done' FROM attempts
 )
@@ -660,14 +722,14 @@ GROUP BY stretch
 ORDER BY stretch;
 
 -- name: durations
--- Of pages the last try, of queues every one; how long a worker took that died nobody knows.
-SELECT phase, kind, seconds FROM jobs WHERE phase < 1000 AND seconds IS NOT NULL
+-- The last attempt of pages, every attempt of queues' jobs; a worker that died left no duration.
+SELECT phase, kind, seconds FROM jobs WHERE phase < FIRST_QUEUE AND seconds IS NOT NULL
 UNION ALL
 SELECT jobs.phase, jobs.kind, attempts.seconds FROM attempts JOIN jobs ON jobs.id = attempts.job
 WHERE attempts.outcome <> 'uncertain' OR attempts.seconds > 0;
 
 -- name: latest_attempts
--- Of the last run that has any, the latest first.
+-- Those of the last run that has any, the latest first.
 SELECT attempts.run, coalesce(workers.number, attempts.worker) AS worker, jobs.key,
        attempts.started_at, attempts.seconds, attempts.outcome
 FROM attempts
@@ -678,7 +740,7 @@ ORDER BY attempts.id DESC
 LIMIT :limit;
 
 -- name: latest_failures
--- The latest first; `final` if the job has failed for good, and of this.
+-- The latest first; `final` if the job has failed for good, and this is the reason.
 SELECT coalesce(queues.name, '') AS queue, jobs.kind, jobs.key, failures.job, failures.attempt,
        failures.worker, failures.at, failures.what, failures.context, failures.remedy,
        (jobs.state = 'failed' AND NOT EXISTS
@@ -700,15 +762,12 @@ ORDER BY jobs.phase, attempts.outcome;
 -- name: uncertain_counts
 SELECT phase, count(*) AS n FROM jobs WHERE uncertain > 0 GROUP BY phase;
 
--- name: latest_rate_changes
-SELECT at, per_second, why FROM rate_changes WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
-
 -- name: rate_changes_of
 -- The latest changes of a queue's rate, newest first.
 SELECT at, per_second, why FROM rate_changes WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
 
 -- name: widths
--- How many vectors of each width a queue of embeddings has brought.
+-- How many vectors of each width a queue of embeddings has as results.
 SELECT json_array_length(results.value) AS width, count(*) AS jobs
 FROM results JOIN jobs ON jobs.id = results.job
 WHERE jobs.phase = :phase GROUP BY width;

@@ -1,6 +1,6 @@
 """The queues in the ledger: adding jobs, setting limits, pausing, cancelling, reading.
 
-What happens to a job once it may be claimed is the store's business.
+Claims and settlements of their jobs are in leases.py, as those of pages are.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.errors import BadInputError, LedgerError, Problem
 from ledger.files import find_conflicts
-from ledger.jobs import FIRST_QUEUE
 from ledger.process import clock
+from ledger.store.rows import JobNeed, OwnerRow, QueueJobRow, QueueRow, ResultRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ledger.store.connection import Database, Row
+    from ledger.store.connection import Row, Statements
 
-# what `ledger add` and `ledger spawn` may set, and what stays when they do not
+# The limits that `ledger add` and `ledger spawn` may set; those that they do not name stay.
 LIMITS = (
     "after", "policy", "concurrency", "interval", "burst", "adaptive",
     "price_in", "price_out", "price_call", "money_ceiling", "tokens_ceiling",
@@ -63,7 +63,7 @@ class Added(NamedTuple):
 
 
 def add_jobs(
-    database: Database, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool = False
+    database: Statements, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool = False
 ) -> Added:
     """Add what is new, make what changed pending again, and leave what is the same.
 
@@ -75,14 +75,14 @@ def add_jobs(
     """
     with database.immediate():
         phase = _open_queue(database, queue, jobs, replace=replace)
-        before = {row["key"]: row for row in database.rows("jobs_in_phase", phase=phase)}
+        before = {row.key: row for row in jobs_of(database, phase)}
         left_out = database.value("is_left_out", phase=phase) is not None
         rows = [_row(queue, phase, job, "deselected" if left_out else "pending") for job in jobs]
         new = [row for row in rows if row["key"] not in before]
         known = [(row, before[row["key"]]) for row in rows if row["key"] in before]
-        changed = [{**row, "id": old["id"]} for row, old in known if _differs(row, old)]
+        changed = [{**row, "id": old.id} for row, old in known if _differs(row, old)]
         listed = {row["key"] for row in rows}
-        gone = [row["id"] for key, row in before.items() if key not in listed] if replace else []
+        gone = [row.id for key, row in before.items() if key not in listed] if replace else []
         drop_jobs(database, gone)
         _refuse_shared_outputs(database, queue, jobs)
         database.run_many("add_queue_job", new)
@@ -92,22 +92,22 @@ def add_jobs(
     return Added(len(new), len(changed), len(rows) - len(new) - len(changed), len(gone))
 
 
-def _differs(row: dict[str, Any], old: Row) -> bool:
-    return bool(row["fingerprint"] != old["fingerprint"])
+def _differs(row: dict[str, Any], old: QueueJobRow) -> bool:
+    return bool(row["fingerprint"] != old.fingerprint)
 
 
 def _open_queue(
-    database: Database, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
+    database: Statements, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
 ) -> int:
     """Make or update the row of the queue; returns its phase."""
     recipe = json.dumps(queue.recipe, ensure_ascii=False, sort_keys=True)
-    row = find(database, queue.name)
+    row = queue_named(database, queue.name)
     if row is None:
-        phase = int(database.value("next_queue", first=FIRST_QUEUE))
+        phase = int(database.value("next_queue"))
         facts = {"name": queue.name, "kind": queue.kind, "module": queue.module}
         database.run("add_queue", phase=phase, recipe=recipe, **facts)
     else:
-        phase = row["phase"]
+        phase = row.phase
         _refuse_other_recipe(database, row, queue, jobs, replace=replace)
         facts = {"kind": queue.kind, "module": queue.module}
         database.run("change_queue", phase=phase, recipe=recipe, **facts)
@@ -116,19 +116,18 @@ def _open_queue(
 
 
 def _refuse_other_recipe(
-    database: Database, row: Row, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
+    database: Statements, row: QueueRow, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
 ) -> None:
     """A queue has one recipe: another one would silently change what the other jobs of it do."""
-    same = row["kind"] == queue.kind and _told(row["recipe"]) == _told(json.dumps(queue.recipe))
+    same = row.kind == queue.kind and _told(row.recipe) == _told(json.dumps(queue.recipe))
     if same or replace:
         return
     listed = {f"{queue.name}/{job.key}" for job in jobs}
-    others = [each["key"] for each in database.rows("jobs_in_phase", phase=row["phase"])]
-    others = [key for key in others if key not in listed]
-    if row["kind"] != queue.kind or others:
+    others = [job.key for job in jobs_of(database, row.phase) if job.key not in listed]
+    if row.kind != queue.kind or others:
         raise LedgerError(
             f"the queue {queue.name!r} does something else already",
-            context=f"kind {row['kind']}, {len(others):,} jobs that are not listed now",
+            context=f"kind {row.kind}, {len(others):,} jobs that are not listed now",
             remedy="use another --name, list those jobs too, or say --replace to let them go",
         )
 
@@ -151,11 +150,11 @@ def _row(queue: Queue, phase: int, job: QueueJob, waiting: str) -> dict[str, Any
     }  # fmt: skip
 
 
-def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[QueueJob]) -> None:
+def _refuse_shared_outputs(database: Statements, queue: Queue, jobs: Sequence[QueueJob]) -> None:
     """Refuse an output that a page or a job of another queue owns: both are named."""
     claims = [(job.output, f"{queue.kind}/{queue.name}/{job.key}") for job in jobs if job.output]
-    taken = database.rows("owners_of_outputs") if claims else ()
-    owners = ((row["path"], f"{row['kind']}/{row['key']}") for row in taken)
+    taken = database.read(OwnerRow, "owners_of_outputs") if claims else ()
+    owners = ((row.path, f"{row.kind}/{row.key}") for row in taken)
     problems = [
         Problem(
             path,
@@ -168,7 +167,7 @@ def _refuse_shared_outputs(database: Database, queue: Queue, jobs: Sequence[Queu
         raise BadInputError(problems)
 
 
-def _write_outputs(database: Database, queue: Queue, jobs: Sequence[QueueJob]) -> None:
+def _write_outputs(database: Statements, queue: Queue, jobs: Sequence[QueueJob]) -> None:
     facts = [
         {
             "path": job.output, "kind": queue.kind, "key": f"{queue.name}/{job.key}",
@@ -178,50 +177,63 @@ def _write_outputs(database: Database, queue: Queue, jobs: Sequence[QueueJob]) -
         }
         for job in jobs
     ]  # fmt: skip
-    # what a changed job wrote under another name before is a result all the same: it stays
+    # The file that a changed job wrote under another name is a result all the same: it stays.
     database.run_many("forget_other_outputs", facts)
     database.run_many("add_queue_output", [row for row in facts if row["path"]])
 
 
-def drop_jobs(database: Database, jobs: Iterable[int]) -> None:
+def drop_jobs(database: Statements, jobs: Iterable[int]) -> None:
     """Take jobs out of the ledger; the files that they made stay."""
     rows = [{"job": job} for job in jobs]
     database.run_many("drop_outputs_of_job", rows)
-    database.run_many("drop_queue_job", rows)
+    database.run_many("drop_job", rows)
 
 
-def set_limits(database: Database, phase: int, limits: dict[str, Any]) -> None:
+def set_limits(database: Statements, phase: int, limits: dict[str, Any]) -> None:
     """Change those limits that are named."""
     unknown = set(limits) - set(LIMITS)
     if unknown:
         raise ValueError(f"no limits: {unknown}")
     if not limits:
         return
-    row = database.rows("queue", phase=phase)[0]
-    values = {name: limits.get(name, row[name]) for name in LIMITS}
+    row = database.read(QueueRow, "queue", phase=phase)[0]
+    values = {name: limits.get(name, getattr(row, name)) for name in LIMITS}
     database.run("set_limits", phase=phase, **values)
 
 
-def find(database: Database, name: str) -> Row | None:
+def clear_exhausted(database: Statements) -> None:
+    """Within a transaction: let queues be claimed from again whose budget was used up."""
+    database.run("clear_exhausted")
+
+
+def set_paused(database: Statements, phase: int, *, paused: bool) -> None:
+    """Within a transaction: pause a queue, or resume it."""
+    database.run("pause_queue", phase=phase, paused=int(paused))
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+def queue_named(database: Statements, name: str) -> QueueRow | None:
     """The queue of that name."""
-    rows = database.rows("queue_named", name=name)
+    rows = database.read(QueueRow, "queue_named", name=name)
     return rows[0] if rows else None
 
 
-def all_queues(database: Database) -> list[Row]:
-    """All of them, oldest first."""
-    return database.rows("queues")
+def queue_rows(database: Statements) -> list[QueueRow]:
+    """All queues, oldest first."""
+    return database.read(QueueRow, "queues")
 
 
-def chosen(database: Database, names: Iterable[str]) -> list[Row]:
+def chosen_queues(database: Statements, names: Iterable[str]) -> list[QueueRow]:
     """The queues of those names; all, if none is named.
 
     Raises:
         LedgerError: one is not there.
     """
-    queues = all_queues(database)
+    queues = queue_rows(database)
     wanted = list(names)
-    known = {row["name"] for row in queues}
+    known = {row.name for row in queues}
     unknown = [name for name in wanted if name not in known]
     if unknown:
         raise LedgerError(
@@ -230,28 +242,77 @@ def chosen(database: Database, names: Iterable[str]) -> list[Row]:
             if known
             else "add one: ledger add --name NAME -- COMMAND",
         )
-    return [row for row in queues if not wanted or row["name"] in wanted]
+    return [row for row in queues if not wanted or row.name in wanted]
 
 
-def with_those_before(database: Database, names: Iterable[str]) -> set[int]:
+def jobs_of(database: Statements, phase: int) -> list[QueueJobRow]:
+    """The jobs of a queue, oldest first."""
+    return database.read(QueueJobRow, "jobs_in_phase", phase=phase)
+
+
+def waiting_jobs(database: Statements, phase: int, key: str | None = None) -> list[int]:
+    """The jobs of a queue that are pending or deselected; only that of a key, if one is given."""
+    return [row[0] for row in database.rows("waiting_in_queue", phase=phase, key=key)]
+
+
+def next_job(database: Statements, phase: int) -> JobNeed | None:
+    """The most that the next job of a queue may spend."""
+    rows = database.read(JobNeed, "next_in_queue", phase=phase)
+    return rows[0] if rows else None
+
+
+def results_of(database: Statements, phase: int) -> list[ResultRow]:
+    """The jobs of a queue with their results, oldest first."""
+    return database.read(ResultRow, "results", phase=phase)
+
+
+def owned_paths(database: Statements, paths: Iterable[str]) -> set[str]:
+    """Those of these paths that the ledger knows as its own."""
+    return {row[0] for row in database.rows("queue_outputs", paths=json.dumps(list(paths)))}
+
+
+# -- rows by name, until their callers take the typed ones ---------------------------------------
+
+
+def find(database: Statements, name: str) -> Row | None:
+    """`queue_named` by name."""
+    rows = database.rows("queue_named", name=name)
+    return rows[0] if rows else None
+
+
+def all_queues(database: Statements) -> list[Row]:
+    """`queue_rows` by name."""
+    return database.rows("queues")
+
+
+def chosen(database: Statements, names: Iterable[str]) -> list[Row]:
+    """`chosen_queues` by name."""
+    phases = {row.phase for row in chosen_queues(database, names)}
+    return [row for row in all_queues(database) if row["phase"] in phases]
+
+
+# -- queues that come after others ---------------------------------------------------------------
+
+
+def with_those_before(database: Statements, names: Iterable[str]) -> set[int]:
     """The phases of the queues of those names, and of all that come before them."""
-    rows = {row["name"]: row for row in all_queues(database)}
+    rows = {row.name: row for row in queue_rows(database)}
     waiting, phases = list(names), set[int]()
     while waiting:
         row = rows.get(waiting.pop())
-        if row is not None and row["phase"] not in phases:
-            phases.add(row["phase"])
-            waiting += json.loads(row["after"])
+        if row is not None and row.phase not in phases:
+            phases.add(row.phase)
+            waiting += row.names_before
     return phases
 
 
-def refuse_circles(database: Database, name: str, after: Sequence[str]) -> None:
-    """Queues come after each other in a line, never in a circle.
+def refuse_circles(database: Statements, name: str, after: Sequence[str]) -> None:
+    """Refuse that a queue comes after itself, directly or not.
 
     Raises:
         LedgerError: with the circle, or the name that there is not.
     """
-    rows = {row["name"]: json.loads(row["after"]) for row in all_queues(database)}
+    rows = {row.name: row.names_before for row in queue_rows(database)}
     unknown = [each for each in after if each not in rows]
     if unknown:
         raise LedgerError(
@@ -261,8 +322,8 @@ def refuse_circles(database: Database, name: str, after: Sequence[str]) -> None:
     try:
         TopologicalSorter(rows).prepare()
     except CycleError as error:
-        circle = error.args[1][::-1]  # each waits for the next
+        # From a queue to one that comes before it, as `--after` is written.
+        circle = " -> ".join(reversed(error.args[1]))
         raise LedgerError(
-            f"queues would wait for each other: {' -> '.join(circle)}",
-            remedy="leave one --after out",
+            f"queues would wait for each other: {circle}", remedy="leave one --after out"
         ) from None

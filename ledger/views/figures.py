@@ -175,7 +175,7 @@ class Spend(NamedTuple):
 
 def spend(store: Store, queue: Row) -> Spend:
     """Of one queue."""
-    rows = store.rows("latest_rate_changes", phase=queue["phase"], limit=PACES)[::-1]
+    rows = store.rows("rate_changes_of", phase=queue["phase"], limit=PACES)[::-1]
     points = [(row["at"], row["per_second"]) for row in rows]
     told = queue["name"], spending(queue), _share(queue), _rate(queue)
     if not points:

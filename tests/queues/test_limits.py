@@ -31,16 +31,18 @@ from ledger.store.limits import (
     rests_until,
     slower,
 )
+from ledger.store.rows import QueueRow
 
 
-def queue(**more: Any) -> Any:
+def queue(**more: Any) -> QueueRow:
     """A row of `queues`."""
-    row = {
-        "interval": 0.1, "burst": 1, "due": 0.0, "resume_at": 0.0, "adaptive": 1, "rate_factor": 1.0,
-        "slowed_at": 0.0, "price_in": 2, "price_out": 10, "price_call": None,
-        "money_ceiling": None, "tokens_ceiling": None,
-    }  # fmt: skip
-    return row | more
+    row = QueueRow(
+        phase=1000, name="q", kind="llm", module="m", recipe="{}", after="[]", policy="retry",
+        paused=0, concurrency=None, interval=0.1, burst=1, due=0.0, resume_at=0.0, adaptive=1,
+        rate_factor=1.0, slowed_at=0.0, price_in=2, price_out=10, price_call=None,
+        money_ceiling=None, tokens_ceiling=None, money_spent=0, tokens_spent=0, exhausted=0,
+    )  # fmt: skip
+    return row._replace(**more)
 
 
 @given(
@@ -56,7 +58,7 @@ def test_no_window_has_more_than_rate_and_burst(
     for pause in pauses:
         now += pause * interval
         turn = next_rate_slot(row, now)
-        row["due"] = turn.due
+        row = row._replace(due=turn.due)
         assert turn.start >= now
         starts.append(turn.start + lateness(row) * (len(starts) % 2))  # every other one is late
     starts.sort()
@@ -72,7 +74,7 @@ def test_waiting_costs_no_throughput() -> None:
     row, starts = queue(), []
     for _ in range(50):
         turn = next_rate_slot(row, 100.0)
-        row["due"] = turn.due
+        row = row._replace(due=turn.due)
         starts.append(turn.start)
 
     assert starts == pytest.approx([100 + n * 0.1 for n in range(50)])
@@ -81,11 +83,11 @@ def test_waiting_costs_no_throughput() -> None:
 def test_no_burst_follows_a_rest() -> None:
     """After a pause that the other side asked for, starts are an interval apart at once."""
     row = queue(burst=20)
-    row |= rests_until(row, 100.0, 5.0)
+    row = row._replace(**rests_until(row, 100.0, 5.0))
     starts = []
     for _ in range(5):
         turn = next_rate_slot(row, 101.0)
-        row["due"] = turn.due
+        row = row._replace(due=turn.due)
         starts.append(turn.start)
 
     assert starts[0] >= 105.0
@@ -104,7 +106,7 @@ def test_a_burst_of_refusals_halves_the_rate_once() -> None:
     factor = slower(row, 100.0)
     assert factor == 0.5
 
-    row |= {"rate_factor": factor, "slowed_at": 100.0}
+    row = row._replace(rate_factor=factor, slowed_at=100.0)
     assert slower(row, 100.2) is None
     assert slower(row, 110.0) == 0.25
 

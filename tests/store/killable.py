@@ -1,4 +1,4 @@
-"""A store whose process can be killed before any statement, and that tells what it wrote where."""
+"""A store whose process can be killed before any statement, and that records stray writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class KilledError(BaseException):
 class Wire(db.sqlite3.Connection):
     """A connection that dies where its fuse ends: closed as it is, with no COMMIT or ROLLBACK."""
 
-    fuse = 0  # the how manyeth statement from now is never run; 0: none
+    fuse = 0  # the ordinal from now of the statement that is never run; 0: none
     dead = False
     inside = False  # of a BEGIN IMMEDIATE
 
@@ -69,29 +69,43 @@ class Wire(db.sqlite3.Connection):
         return not self.dead and super().in_transaction
 
 
-class KillableStore(Store):
-    """A store on a `Wire`; `overtaken_by` is done by others just before its next transaction."""
+class KillableDatabase(db.Database):
+    """A database on a `Wire`; other processes do `overtaken_by` just before its next transaction."""
 
     connection: Wire
 
-    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+    def __init__(self, path: Path) -> None:
         connect = partial(db.sqlite3.connect, factory=Wire)
         with patch.object(db.sqlite3, "connect", connect):
-            super().__init__(path, now=now)
+            super().__init__(path)
         self.connection.execute("PRAGMA synchronous = OFF")  # no test cuts the power
         self.connection.strays.clear()
         self.overtaken_by: Callable[[], None] | None = None
 
     @contextmanager
     def immediate(self) -> Iterator[None]:
-        """The transaction, after those who were quicker."""
+        """The transaction, after those of quicker processes."""
         quicker, self.overtaken_by = self.overtaken_by, None
         if quicker:
             quicker()
         with super().immediate():
             yield
 
+
+class KillableStore(Store):
+    """A store on a `KillableDatabase`."""
+
+    database: KillableDatabase
+
+    def __init__(self, path: Path, now: Callable[[], float]) -> None:
+        super().__init__(KillableDatabase(path), now=now)
+
+    @property
+    def connection(self) -> Wire:
+        """Its wire."""
+        return self.database.connection
+
     def version(self) -> tuple[Wire, int, int]:
-        """What changes whenever anybody writes."""
+        """What changes with every write, of whatever process."""
         (others,) = self.connection.execute("PRAGMA data_version").fetchone()
         return self.connection, others, self.connection.total_changes

@@ -118,7 +118,7 @@ class World:
             return KILLED
         finally:
             store.connection.fuse = 0
-            store.overtaken_by = None
+            store.database.overtaken_by = None
             assert [] == store.connection.strays, "written outside of BEGIN IMMEDIATE"
 
     def close(self) -> None:
@@ -258,7 +258,7 @@ class LeaseMachine(RuleBasedStateMachine):
             else:
                 self.stop_run()
 
-        self.world.store(worker.actor).overtaken_by = overtake
+        self.world.store(worker.actor).database.overtaken_by = overtake
         self.take(worker, 1 + choice // 32 % 3, 0)
 
     def settle(self, number: int, choice: int, kill: int) -> None:
