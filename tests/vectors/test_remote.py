@@ -14,9 +14,10 @@ import pytest
 
 from ledger.errors import JobError, TransientJobError
 from ledger.fingerprint import fingerprint
+from ledger.process.http import retry_after
 from ledger.project.load import EmbeddingSettings
 from ledger.vectors.embedders import Text
-from ledger.vectors.embedders.remote import Ollama, OpenAI, Remote, retry_after
+from ledger.vectors.embedders.remote import Ollama, OpenAI, Remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
