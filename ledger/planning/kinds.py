@@ -84,7 +84,7 @@ def kinds_of_site(site: str) -> dict[str, Kind]:
     """The kinds that work for that kind of site, prerequisites first."""
     loaded = {name: load_kind(name) for name in sorted(_entry_points())}
     fitting = {name: kind for name, kind in loaded.items() if site in kind.sites}
-    if not fitting:
+    if not fitting and not entry_points(group="ledger.sites", name=site):
         known = sorted({site for kind in loaded.values() for site in kind.sites})
         raise LedgerError(
             f"[site] kind = {site!r} is not known", remedy=f"use one of: {', '.join(known)}"
@@ -125,7 +125,7 @@ def phases(kinds: dict[str, Kind]) -> dict[str, int]:
         return 1 + max((height(above) for above in needed_by[name]), default=-1)
 
     _refuse_circles(needed_by)
-    top = max(map(height, kinds))
+    top = max(map(height, kinds), default=0)
     return {name: top - height(name) for name in kinds}
 
 

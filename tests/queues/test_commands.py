@@ -13,7 +13,7 @@ import pytest
 from e2e.conftest import until
 
 from ledger.errors import BadInputError, JobError
-from ledger.queues.inputs import read_records, split_arguments
+from ledger.queues.inputs import read_items, split_arguments
 from ledger.queues.placeholders import fill, unknown_in
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_a_shell_gets_quoted_values() -> None:
 def test_unknown_placeholders_are_told() -> None:
     """All of them, with what there is."""
     assert unknown_in("{langs} {x.stem} {lang}", {"lang": "de", "n": 1}) == ["langs", "x.stem"]
-    with pytest.raises(JobError, match="nothing stands for"):
+    with pytest.raises(JobError, match="has no value"):
         fill("{langs}", {"lang": "de", "n": 1})
 
 
@@ -62,7 +62,7 @@ def test_every_combination(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('id,title\n1,"a, b"\n2,c\n', "utf-8")
     (tmp_path / "lines").write_bytes(b"x\0y\0")
     command, groups = split_arguments(["wc", ":::", "a", "b", "::::", str(tmp_path / "lines")])
-    records = read_records(groups, table=str(tmp_path / "t.csv"), matrix=["lang=en,de"], null=True)
+    records = read_items(groups, table=str(tmp_path / "t.csv"), matrix=["lang=en,de"], null=True)
 
     assert command == ["wc"]
     assert len(records) == 2 * 2 * 2 * 2
@@ -74,7 +74,7 @@ def test_every_problem_of_an_input_is_told(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"id": 1}\nnonsense\n[1]\n', "utf-8")
     with pytest.raises(BadInputError) as refusal:
-        read_records([("::::", ["absent"])], table=str(path), matrix=["=x"])
+        read_items([("::::", ["absent"])], table=str(path), matrix=["=x"])
 
     told = str(refusal.value)
     assert "4 problems" in told
