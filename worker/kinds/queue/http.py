@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ledger.jobs import Spent
-from ledger.queues.placeholders import fill
 from worker.kinds.queue.http_client import ask, prepare_client
 from worker.kinds.queue.task import task_of
 
@@ -28,14 +27,12 @@ def run(job: Job, context: Context) -> Iterator[MadeFile]:
     """Make the request, and keep the answer."""
     task = task_of(job, context)
     recipe: Request = task.recipe
-    more = {"key": task.key}
     request: dict[str, Any] = {
-        "headers": {name: fill(text, job.payload, more) for name, text in recipe.headers.items()}
+        "headers": {name: task.fill(text) for name, text in recipe.headers.items()}
     }
     if recipe.body:
-        request["content"] = fill(recipe.body, job.payload, more).encode("utf-8", "surrogateescape")
-    url = fill(recipe.url, job.payload, more)
-    answer = ask(context, task, recipe.method, url, **request)
+        request["content"] = task.fill(recipe.body).encode("utf-8", "surrogateescape")
+    answer = ask(context, task, recipe.method, task.fill(recipe.url), **request)
     task.record.spent = Spent(calls=1)
     task.record.result = _result(answer, in_file=bool(task.output))
     return task.outputs(data=answer.body)

@@ -13,6 +13,7 @@ from ledger.fingerprint import fingerprint
 from ledger.jobs import AttemptRecord, MadeFile
 from ledger.process import clock
 from ledger.queues.kinds import recipe_of
+from ledger.queues.placeholders import fill
 from ledger.queues.recipes import output_of
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Task:
     def idempotency_key(self) -> str:
         """The same for every attempt at this job, and for no other job."""
         return fingerprint(self.job.name, self.job.fingerprint)
+
+    def fill(self, template: str) -> str:
+        """A template with the values of the job's item: `{}`, `{path}`, `{lang}`, and `{key}`."""
+        return fill(template, self.job.payload, {"key": self.key})
 
     def scratch_path(self) -> Path:
         """Where to make the output, under its own name; the worker publishes it when `run` ends."""
