@@ -33,11 +33,8 @@ class AddKind(click.Command):
     """`ledger add` for one kind: its own options, then those of every kind."""
 
     def __init__(self, kind: str, recipe: type[Recipe]) -> None:
-        self.own, self.common, self.limits = (
-            list(recipe.options()),
-            _common(recipe),
-            limit_parameters(),
-        )
+        self.own = list(recipe.options())
+        self.common, self.limits = _common(recipe), limit_parameters()
         doc = inspect.getdoc(recipe) or ""
         super().__init__(
             kind, callback=_adder(kind, [str(option.name) for option in self.own]),
@@ -93,6 +90,9 @@ class AddGroup(click.Group):
             return AddKind(cmd_name, recipe_type(cmd_name))
         except LedgerError as error:
             return _refusing(cmd_name, error)
+        except Exception as error:  # noqa: BLE001  the kind of another package may do anything
+            what = f"the queue kind {cmd_name!r} cannot be used: {type(error).__name__}: {error}"
+            return _refusing(cmd_name, LedgerError(what, remedy="fix or uninstall its package"))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the kind first where the command line begins with options."""

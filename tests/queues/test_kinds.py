@@ -151,11 +151,14 @@ def test_options_belong_to_a_recipe_or_to_every_kind(installed: Installed) -> No
     code = fenced("python")
     installed.install("homeless", code.replace("times: int = 1", ""))
     installed.install("greedy", code.replace('"--times"', '"--rate"'))
+    installed.install("raising", code.replace("click.IntRange(min=1)", "1 / 0"))
 
     said = installed.run("add", "homeless", "--name", "x", "--times", "2", ":::", "a", expect=2)
     assert "options without a field: times" in said
     said = installed.run("add", "greedy", "--name", "x", ":::", "a", expect=2)
     assert "every kind has --rate" in said
+    said = installed.run("add", "raising", "--name", "x", ":::", "a", expect=2)
+    assert "ZeroDivisionError" in said and "Traceback" not in said
 
 
 @pytest.mark.parametrize(

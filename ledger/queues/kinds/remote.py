@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ledger.queues.recipes import Recipe
 
@@ -38,8 +38,15 @@ class RemoteRecipe(Recipe):
         ]  # fmt: skip
 
     @classmethod
+    def make(cls, request: AddRequest) -> Self:
+        """See `Recipe.make`."""
+        made = super().make(request)
+        made.key_file = request.file(made.key_file)
+        return made
+
+    @classmethod
     def remote(cls, request: AddRequest) -> dict[str, Any]:
-        """The fields that these options and the common ones set; the key's are for `make` to choose."""
+        """The fields that --timeout and the common options set, for a kind with a `make` of its own."""
         timeout = request.given["timeout"]
         return request.common() | ({} if timeout is None else {"timeout": timeout})
 
