@@ -21,19 +21,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
 
 from ledger.errors import Exit, Failure, LedgerError
 from ledger.fingerprint import fingerprint
-from ledger.planning.kinds import module_of
-from ledger.queues.add import ready_project
+from ledger.queues.add import make_queue, ready_project, store_jobs
 from ledger.queues.functions import recipe_for, refuse_unstorable
 from ledger.queues.inputs import require_names
-from ledger.queues.options import parse_limits
+from ledger.queues.limits import QueueLimits, SpawnLimits, parse_limits
 from ledger.queues.recipes import key_of
 from ledger.store import queues
 from ledger.store.claims import Store
-from ledger.store.queues import Added, Queue, QueueJob
+from ledger.store.queues import Added, QueueJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -70,7 +69,7 @@ class StoppedError(LedgerError):
 
 
 class Function(Generic[P, R]):
-    """A function as `@job` marks it: it is called as before, and can be added to a ledger."""
+    """A function marked by `@job`: it is called as before, and can be added to a ledger."""
 
     def __init__(
         self,
@@ -79,14 +78,13 @@ class Function(Generic[P, R]):
         name: str | None = None,
         retries: int = 0,
         version: str = "1",
-        uncertain: Literal["retry", "park", "hold"] = "retry",
-        rate: str | None = None,
-        concurrency: int | None = None,
+        **limits: Unpack[QueueLimits],
     ) -> None:
         self.function = function
         self.name = require_names(name or function.__name__, "a name for a queue")
         self.retries, self.version = retries, version
-        self.limits = parse_limits(rate=rate, concurrency=concurrency, policy=uncertain)
+        limits.setdefault("uncertain", "retry")
+        self.limits = parse_limits(**limits)
         self.__name__, self.__doc__ = function.__name__, function.__doc__
         self.__qualname__, self.__module__ = function.__qualname__, function.__module__
 
@@ -103,9 +101,7 @@ def job(
     name: str | None = None,
     retries: int = 0,
     version: str = "1",
-    uncertain: Literal["retry", "park", "hold"] = "retry",
-    rate: str | None = None,
-    concurrency: int | None = None,
+    **limits: Unpack[QueueLimits],
 ) -> Callable[[Callable[P, R]], Function[P, R]]: ...
 def job(function: Callable[P, R] | None = None, /, **options: Any) -> Any:
     """Mark a function of one JSON-able item as a job.
@@ -113,9 +109,10 @@ def job(function: Callable[P, R] | None = None, /, **options: Any) -> Any:
     Args:
         function: the function, when the decorator stands alone.
         **options: `name` of its queue (default: its own); `retries` after an exception (0);
-            `version`, which you change when results of the old code are to be made again;
-            `uncertain`, what to do about a call whose worker died: "retry" or "park" ("hold" is its old name);
-            `rate`, as "300/min"; `concurrency`, how many at once.
+            `version`, which you change when results of the old code are to be made again; and
+            the limits of `ledger add`, as in `rate="300/min"`, `concurrency=2`, `budget="5"`,
+            `cost="0.01"`, `after=("other",)`, or `uncertain="park"` for a call that is not
+            repeated when its worker died during it.
     """
     if function is not None:
         return Function(function)
@@ -124,7 +121,7 @@ def job(function: Callable[P, R] | None = None, /, **options: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one item came to. `value` is what the function returned; None until it has."""
+    """The result of one item. `value` is what the function returned; None until it has."""
 
     item: Any
     state: Literal["pending", "deselected", "running", "done", "failed"]
@@ -136,7 +133,7 @@ class Result:
 class Ledger:
     """A project folder whose ledger this process adds to, works on and reads.
 
-    Made if it is none. Two processes may add at once; one at a time may spawn.
+    The project is made if there is none. Two processes may add at once; one at a time may spawn.
     """
 
     def __init__(self, folder: str | Path = ".") -> None:
@@ -164,13 +161,11 @@ class Ledger:
         recipe = recipe_for(function)
         told = {"module": recipe.module, "name": recipe.name, "version": function.version}
         jobs = {each.key: each for each in (_job(item, told) for item in items)}
-        attempts = max(self.project.settings.workers.max_attempts, function.retries + 1)
-        queue = Queue(
-            function.name, "call", module_of("call"),
-            {**recipe.as_dict(), "retries": function.retries},
-            limits=function.limits, priority=priority, max_attempts=attempts,
-        )  # fmt: skip
-        return queues.add_jobs(self._store, queue, list(jobs.values()))
+        recipe.retries = function.retries
+        queue = make_queue(
+            self.project, function.name, "call", recipe, limits=function.limits, priority=priority
+        )
+        return store_jobs(self._store, queue, list(jobs.values()))
 
     def spawn(
         self,
@@ -178,22 +173,24 @@ class Ledger:
         *,
         only: Function[..., Any] | str | None = None,
         keep_going: bool = False,
-        budget: str | None = None,
         quiet: bool = True,
+        **limits: Unpack[SpawnLimits],
     ) -> None:
-        """Do what waits with so many worker processes (default: one a core), as `ledger spawn`.
+        """Do what waits with that many worker processes (default: one a core), as `ledger spawn`.
+
+        `limits` are those of `ledger spawn`, as in `budget="25.00"`.
 
         Raises:
             JobFailedError: jobs failed; the others that ran are done.
             BudgetError: the budget allows no more.
-            StoppedError: it was told to stop.
+            StoppedError: it was asked to stop.
         """
         from ledger.coordinator.spawn import SpawnOptions, run
         from ledger.views.progress import make_view
 
         names = () if only is None else (only.name if isinstance(only, Function) else only,)
         options = SpawnOptions(
-            workers=workers, keep_going=keep_going, only=names, limits=parse_limits(budget=budget)
+            workers=workers, keep_going=keep_going, only=names, limits=parse_limits(**limits)
         )
         code = run(self.project, options, make_view(quiet=quiet, as_json=False))
         if code == Exit.FAILED:
@@ -204,7 +201,7 @@ class Ledger:
             raise StoppedError("the run was stopped", remedy="spawn() goes on from here")
 
     def results(self, function: Function[..., Any] | str) -> Iterator[Result]:
-        """What the items of a queue came to, in the order in which they were added."""
+        """The results of the items of a queue, in the order in which they were added."""
         name = function.name if isinstance(function, Function) else function
         phase = queues.chosen(self._store, [name])[0]["phase"]
         for row in self._store.rows("results", phase=phase):
@@ -215,7 +212,7 @@ class Ledger:
     def map(
         self, function: Function[[Any], R], items: Iterable[Any], *, workers: int = 1
     ) -> list[R]:
-        """`[function(item) for item in items]`, each item done once for ever, in worker processes.
+        """`[function(item) for item in items]`, each item done only once, also over several calls, in worker processes.
 
         With one worker strictly one after the other, in order, up to the first that fails. With
         more, a failure stops new starts, and the running ones are waited for before it raises.
@@ -234,7 +231,7 @@ class Ledger:
         return [_value(found[name]) for name in names]
 
     def _put_back_failed(self, function: Function[..., Any], keys: set[str]) -> None:
-        """Calling `map` again is asking for another try."""
+        """Put failed jobs back to pending: calling `map` again asks for another attempt."""
         phase = queues.chosen(self._store, [function.name])[0]["phase"]
         for row in self._store.rows("jobs_in_phase", phase=phase):
             if row["state"] == "failed" and row["key"].partition("/")[2] in keys:
@@ -253,7 +250,7 @@ def _job(item: Any, told: dict[str, str]) -> QueueJob:
 
 
 def _value(row: Row) -> Any:
-    """What a function returned; nothing is kept of None."""
+    """What a function returned; None is not stored."""
     return json.loads(row["value"]) if row["value"] is not None else None
 
 

@@ -155,6 +155,8 @@ class Worker:
 
     def _has_effects(self, job: Job) -> bool:
         """Whether a job changes more than its outputs; one whose kind cannot be loaded will fail."""
+        if job.phase >= FIRST_QUEUE:
+            return True
         try:
             return self.kinds[job.kind].effects
         except Exception:  # noqa: BLE001  to run it says why
@@ -287,7 +289,7 @@ class PlannedKinds(dict[str, "Kind"]):
 
 def _installed(name: str) -> str:
     """The module of a kind that is of a queue and not of the plan."""
-    from ledger.planning.kinds import module_of  # and with it what knows of all that is installed
+    from ledger.queues.kinds import module_of
 
     return module_of(name)
 

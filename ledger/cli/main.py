@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger import __version__
-from ledger.cli.queues import COMMANDS, as_json, in_project, limit_options, take_limits
+from ledger.cli.options import as_json, in_project, limit_options, take_limits
+from ledger.cli.queues import COMMANDS
 from ledger.errors import LedgerError
 
 if TYPE_CHECKING:

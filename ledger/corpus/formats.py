@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.errors import BadInputError
-from ledger.registry import Registry
+from ledger.process.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

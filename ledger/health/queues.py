@@ -6,10 +6,10 @@ import json
 import stat
 from typing import TYPE_CHECKING
 
-from ledger.errors import JobError
+from ledger.errors import JobError, LedgerError
 from ledger.health.finding import Finding, error, note, ok, warning
 from ledger.queues.checks import read_key
-from ledger.queues.recipes import Prompt, Request, recipe_of
+from ledger.queues.kinds import recipe_of
 from ledger.queues.spending import spending
 from ledger.text import counted
 
@@ -24,18 +24,26 @@ def queues(case: Case) -> Iterator[Finding]:
     """Prices, budgets, keys, widths of vectors, and jobs that nobody knows the end of."""
     rows = case.ledger.rows("queues")
     for row in rows:
-        yield from _money(row)
-        yield from _key(row)
+        yield from _recipe(row)
         yield from _widths(case, row)
     yield from _uncertain(case)
     yield from _permissions(case)
     yield ok(f"{counted(len(rows), 'queue')} looked at")
 
 
-def _money(row: Row) -> Iterator[Finding]:
+def _recipe(row: Row) -> Iterator[Finding]:
+    try:
+        recipe = recipe_of(row["kind"], json.loads(row["recipe"]))
+    except LedgerError as refusal:
+        yield error(refusal.what, f"queue {row['name']}", refusal.remedy)
+        return
+    yield from _money(row, recipe.priced_model())
+    yield from _key(row, *recipe.key_source())
+
+
+def _money(row: Row, model: str) -> Iterator[Finding]:
     where = f"queue {row['name']}"
-    if row["kind"] == "llm" and row["price_in"] is None:
-        model = json.loads(row["recipe"]).get("model", "")
+    if model and row["price_in"] is None:
         has_ceiling = row["money_ceiling"] is not None
         say = warning if has_ceiling else note
         what = "so its budget cannot be kept" if has_ceiling else "so what it spends is not told"
@@ -50,12 +58,11 @@ def _money(row: Row) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _key(row: Row) -> Iterator[Finding]:
-    recipe = recipe_of(row["kind"], json.loads(row["recipe"]))
-    if not isinstance(recipe, (Prompt, Request)) or not (recipe.key_env or recipe.key_file):
+def _key(row: Row, variable: str, file: str) -> Iterator[Finding]:
+    if not (variable or file):
         return
     try:
-        read_key(recipe.key_env, recipe.key_file)
+        read_key(variable, file)
     except JobError as refusal:
         yield warning(refusal.what, f"queue {row['name']}", refusal.remedy)
     else:

@@ -12,7 +12,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ledger.errors import BadInputError, LedgerError
-from ledger.registry import Registry
+from ledger.process.registry import Registry
+from ledger.project.sites import SITES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +111,7 @@ def kinds_of_site(site: str) -> dict[str, Kind]:
     """
     sites = _sites_of_kinds()
     fitting = {name: load_kind(name) for name in sorted(sites) if site in sites[name]}
-    if not fitting:
+    if not fitting and not SITES.knows(site):
         known = sorted({each for names in sites.values() for each in names})
         raise LedgerError(
             f"[site] kind = {site!r} is not known", remedy=f"use one of: {', '.join(known)}"
@@ -168,7 +169,7 @@ def phases(kinds: dict[str, Kind]) -> dict[str, int]:
     for name in reversed(order):  # each after all that need it
         for need in needs[name]:
             height[need] = max(height[need], height[name] + 1)
-    top = max(height.values())
+    top = max(height.values(), default=0)
     return {name: top - height[name] for name in kinds}
 
 

@@ -6,9 +6,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ledger.errors import BadInputError
+from ledger.process.registry import Registry
 from ledger.project.settings import SETTINGS_FILE
 from ledger.project.starter import Files, plain_settings
-from ledger.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

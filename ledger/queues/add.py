@@ -1,42 +1,46 @@
-"""`ledger add`: from what was asked for to jobs in a queue; everything is checked before."""
+"""`ledger add`: options -> inputs -> recipe -> jobs -> store; everything is checked before."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import dataclass
+from dataclasses import replace as change
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ledger.errors import BadInputError, LedgerError, Problem
-from ledger.fingerprint import digest_bytes, fingerprint
-from ledger.planning.kinds import module_of
+from ledger.fingerprint import digest_bytes
 from ledger.project.load import SETTINGS_FILE, load_project
-from ledger.queues.amounts import parse_money
 from ledger.queues.checks import prices_of
 from ledger.queues.expand import make_jobs, some_of
-from ledger.queues.inputs import read_records, require_names, split_arguments
-from ledger.queues.make_recipe import make_recipe
-from ledger.queues.recipes import Command, Prompt, Request
+from ledger.queues.inputs import read_inputs, require_names
+from ledger.queues.kinds import module_of, recipe_type
+from ledger.queues.options import AddRequest
 from ledger.store import queues
 from ledger.store.claims import Store
-from ledger.store.queues import Queue, QueueJob
+from ledger.store.queues import Added, Queue, QueueJob
 
 if TYPE_CHECKING:
-    from ledger.project.load import Project
-    from ledger.queues.inputs import Item
-    from ledger.queues.options import AddOptions
-    from ledger.store.queues import Added
+    from collections.abc import Sequence
 
+    from ledger.project.load import Project
+    from ledger.queues.inputs import Inputs
+    from ledger.queues.options import AddOptions
+    from ledger.queues.recipes import Recipe
+
+QUEUES_ONLY = "bulk"
+"""The value of `[site] kind` in a project that has queues and no pages."""
 
 LONG_LIST = 10_000
+"""From here on adding takes more than a second, and shows its progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `ledger add` did, or would do."""
+    """The changes that `ledger add` made, or would make."""
 
     queue: str
     jobs: int
@@ -79,46 +83,91 @@ def add(folder: Path, options: AddOptions, *, here: Path) -> AddReport:
     """
     require_names(options.name, "a name for a queue")
     project = ready_project(folder, dry_run=options.dry_run)
-    command, groups = split_arguments(options.words)
-    records = read_records(
-        groups,
-        files=options.arg_file,
-        table=options.input,
-        matrix=options.matrix,
-        null=options.null,
-    )
-    recipe = make_recipe(project, options, command, records, here)
-    axes = [str(n) for n in range(1, len(groups) + len(options.arg_file) + 2)]
-    axes += [text.partition("=")[0] for text in options.matrix]
-    present = [axis for axis in axes if records and axis in records[0]]
+    inputs = read_inputs(options)
+    recipe = make_recipe(AddRequest(project, options, inputs.command, inputs.items, here))
+    jobs, duplicates = _checked_jobs(project, options, recipe, inputs)
+    if options.dry_run:
+        examples = tuple(recipe.example(job) for job in jobs[:3])
+        return AddReport(
+            options.name, len(jobs), duplicates, Added(added=len(jobs)), dry_run=True,
+            examples=examples,
+        )  # fmt: skip
+    with Store(project.ledger_path) as store:
+        jobs = _settle_existing(project, store, options, jobs)
+        queue = make_queue(
+            project,
+            options.name,
+            options.kind,
+            recipe,
+            limits=options.limits,
+            priority=options.priority,
+        )
+        changes = store_jobs(store, queue, jobs, replace=options.replace)
+    return AddReport(options.name, len(jobs), duplicates, changes, dry_run=False)
+
+
+def make_recipe(request: AddRequest) -> Recipe:
+    """What all the jobs share, as their kind makes it.
+
+    Raises:
+        LedgerError: the kind is not there, or something is missing or makes no sense.
+    """
+    kind = recipe_type(request.options.kind)
+    if not kind.is_added_by_hand:
+        raise LedgerError(
+            f"jobs of kind {request.options.kind!r} are not added by hand",
+            remedy="see `ledger add --help`; functions are added in Python: ledger.add(function, …)",
+        )
+    return kind.make(request)
+
+
+def make_queue(
+    project: Project,
+    name: str,
+    kind: str,
+    recipe: Recipe,
+    *,
+    limits: dict[str, Any],
+    priority: int = 0,
+) -> Queue:
+    """The queue with that recipe, ready to be stored.
+
+    Crashes of workers are allowed as often as `workers.max_attempts` says, whatever the retries.
+    """
+    model = recipe.priced_model()
+    return Queue(
+        name, kind, module_of(kind), recipe.as_dict(), priority=priority,
+        limits=limits | (prices_of(project, model) if model else {}),
+        max_attempts=max(project.settings.workers.max_attempts, 1 + recipe.retries),
+    )  # fmt: skip
+
+
+def store_jobs(
+    store: Store, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool = False
+) -> Added:
+    """Add jobs to a queue, and the queue if there is none of its name.
+
+    Raises:
+        LedgerError: queues would wait for each other, or the queue does something else already.
+        BadInputError: an output belongs to another job.
+    """
+    if after := json.loads(queue.limits.get("after", "[]")):
+        queues.refuse_circles(store, queue.name, after)
+    return queues.add_jobs(store, queue, jobs, replace=replace)
+
+
+def _checked_jobs(
+    project: Project, options: AddOptions, recipe: Recipe, inputs: Inputs
+) -> tuple[list[QueueJob], int]:
+    """The jobs, and how many were listed more than once; a long list shows its progress."""
     with click.progressbar(
-        records,
+        inputs.items,
         label="checking",
         file=sys.stderr,
-        hidden=not _is_long(records),
+        hidden=not (len(inputs.items) > LONG_LIST and sys.stderr.isatty()),
         update_min_steps=500,
-    ) as shown:
-        jobs, duplicates = make_jobs(project, options, recipe, shown, present)
-    queue = Queue(
-        options.name, options.kind, module_of(options.kind), recipe.as_dict(),
-        limits=_limits(project, options, recipe), priority=options.priority,
-        max_attempts=_attempts(project, recipe),
-    )  # fmt: skip
-    if options.dry_run:
-        examples = tuple(_example(recipe, job) for job in jobs[:3])
-        changes = queues.Added(added=len(jobs))
-        return AddReport(options.name, len(jobs), duplicates, changes, True, examples)
-    with Store(project.ledger_path) as store:
-        if after := json.loads(queue.limits.get("after", "[]")):
-            queues.refuse_circles(store, queue.name, after)
-        jobs = _settle_existing(project, store, options, jobs)
-        changes = queues.add_jobs(store, queue, jobs, replace=options.replace)
-    return AddReport(options.name, len(jobs), duplicates, changes, False)
-
-
-def _is_long(records: list[Item]) -> bool:
-    """Whether somebody waits for more than a second, and sees it."""
-    return len(records) > LONG_LIST and sys.stderr.isatty()
+    ) as items:
+        return make_jobs(project, options, recipe, items, inputs.axes)
 
 
 def ready_project(folder: Path, *, dry_run: bool = False) -> Project:
@@ -139,7 +188,7 @@ def ready_project(folder: Path, *, dry_run: bool = False) -> Project:
         create(root, files)
         project = load_project(root)
     if not dry_run and not _is_ready(project):
-        if project.settings.site.kind != "bulk" and not project.ledger_path.exists():
+        if project.settings.site.kind != QUEUES_ONLY and not project.ledger_path.exists():
             raise LedgerError(
                 f"the site of {project.root} is not planned yet", remedy="run `ledger init` first"
             )
@@ -148,7 +197,7 @@ def ready_project(folder: Path, *, dry_run: bool = False) -> Project:
 
 
 def _is_ready(project: Project) -> bool:
-    """Whether jobs can be added as it is, also while a run goes on."""
+    """Whether jobs can be added without planning first, also while a run goes on."""
     from ledger.store.plan import read_facts
 
     try:
@@ -161,16 +210,8 @@ def _is_ready(project: Project) -> bool:
 def _settle_existing(
     project: Project, store: Store, options: AddOptions, jobs: list[QueueJob]
 ) -> list[QueueJob]:
-    """What to do about outputs that are there and that the ledger did not make."""
-    from dataclasses import replace
-
-    paths = json.dumps([job.output for job in jobs if job.output])
-    ours = {row["path"] for row in store.rows("queue_outputs", paths=paths)}
-    foreign = {
-        job.key: project.root / job.output
-        for job in jobs
-        if job.output and job.output not in ours and (project.root / job.output).exists()
-    }
+    """Refuse, adopt or replace outputs that are there and that the ledger did not make."""
+    foreign = _foreign_outputs(project, store, jobs)
     if not foreign or options.existing == "replace":
         return jobs
     if options.existing == "refuse":
@@ -185,36 +226,19 @@ def _settle_existing(
         raise BadInputError(some_of(problems))
     made = {key: path.read_bytes() for key, path in foreign.items()}
     return [
-        replace(job, made=(len(made[job.key]), digest_bytes(made[job.key])))
+        change(job, made=(len(made[job.key]), digest_bytes(made[job.key])))
         if job.key in made
         else job
         for job in jobs
     ]
 
 
-def _attempts(project: Project, recipe: Any) -> int:
-    """As often as was asked for; for workers that die there are always the usual ones."""
-    usual = project.settings.workers.max_attempts
-    return max(usual, 1 + int(recipe.retries))
-
-
-def _limits(project: Project, options: AddOptions, recipe: Any) -> dict[str, Any]:
-    limits = dict(options.limits)
-    if options.cost is not None:
-        limits["price_call"] = parse_money(options.cost)
-    if isinstance(recipe, Prompt):
-        limits |= prices_of(project, recipe.model)
-    return limits
-
-
-def _example(recipe: Any, job: QueueJob) -> str:
-    """What a job would do, in one line."""
-    from ledger.queues.placeholders import fill
-
-    more = {"key": job.key, "out": job.output, "queue": "", "attempt": "1"}
-    if isinstance(recipe, Command):
-        words = [fill(word, job.record, more, quoted=True) for word in recipe.argv]
-        return " ".join(words) + (f" > {job.output}" if recipe.capture else "")
-    if isinstance(recipe, Request):
-        return f"{recipe.method} {fill(recipe.url, job.record, more)}"
-    return f"{job.key}: {fingerprint(job.record)[:8]} up to {job.tokens_in:,} + {job.tokens_out:,} tokens"
+def _foreign_outputs(project: Project, store: Store, jobs: list[QueueJob]) -> dict[str, Path]:
+    """The outputs that are there and that the ledger did not make, by key of their job."""
+    paths = json.dumps([job.output for job in jobs if job.output])
+    ours = {row["path"] for row in store.rows("queue_outputs", paths=paths)}
+    return {
+        job.key: project.root / job.output
+        for job in jobs
+        if job.output and job.output not in ours and (project.root / job.output).exists()
+    }

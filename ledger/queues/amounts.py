@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ledger.errors import LedgerError
 
 UNITS = 10**12
-"""Money is counted in 10^-12 of its currency: a price a million tokens is whole for one token."""
+"""Money is counted in 10^-12 of its currency, so that the price of one token is a whole number."""
 
 _PERIODS = {
     "s": 1,
@@ -27,7 +27,7 @@ _LARGEST = 2**62
 
 
 class Rate(NamedTuple):
-    """So many starts in so many seconds."""
+    """A number of starts in a number of seconds."""
 
     starts: float
     seconds: float
@@ -39,10 +39,10 @@ class Rate(NamedTuple):
 
 
 def parse_rate(text: str) -> Rate:
-    """`300/min`, `5/s`, `1000/h`, `2/10s`.
+    """Read a rate: `300/min`, `5/s`, `1000/h`, `2/10s`.
 
     Raises:
-        LedgerError: it is none.
+        LedgerError: it is not one.
     """
     match = re.fullmatch(r"([\d.]+)\s*/\s*([\d.]*)\s*([a-z]+)", text.strip().lower())
     try:
@@ -56,10 +56,10 @@ def parse_rate(text: str) -> Rate:
 
 
 def parse_money(text: str) -> int:
-    """`25.00` or `$25` in 10^-12 units.
+    """Read `25.00` or `$25` as 10^-12 units.
 
     Raises:
-        LedgerError: it is no amount of money.
+        LedgerError: it is not one.
     """
     try:
         amount = Decimal(text.strip().lstrip("$€£").strip())
@@ -71,10 +71,10 @@ def parse_money(text: str) -> int:
 
 
 def parse_count(text: str) -> int:
-    """`1500000`, `1.5M` or `200k`.
+    """Read `1500000`, `1.5M` or `200k`.
 
     Raises:
-        LedgerError: it is no number.
+        LedgerError: it is not one.
     """
     match = re.fullmatch(r"([\d.]+)\s*([kmg]?)", text.strip().lower().replace("_", ""))
     try:
@@ -93,7 +93,7 @@ def price_a_token(per_million: float) -> int:
 
 
 def as_money(units: int) -> str:
-    """10^-12 units for people, with as many digits as it takes to see something."""
+    """10^-12 units for people, with more digits below ten cents."""
     amount = Decimal(units) / UNITS
     return f"${amount:,.2f}" if amount >= Decimal("0.1") or not units else f"${amount:.4f}"
 

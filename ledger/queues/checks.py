@@ -1,4 +1,4 @@
-"""What must be so before queues are worked on: prices, keys, programs, permissions."""
+"""Check queues before a run: prices, keys, programs, permissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ledger.errors import JobError, LedgerError, Problem
 from ledger.project.load import SETTINGS_FILE
 from ledger.queues.amounts import price_a_token
-from ledger.queues.recipes import recipe_of
+from ledger.queues.kinds import recipe_of
 from ledger.store import queues
 from ledger.store.limits import has_budget
 from ledger.store.rows import QueueRow
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ledger.project.load import Project
+    from ledger.queues.recipes import Recipe
     from ledger.store.claims import Store
     from ledger.store.connection import Row
 
@@ -28,7 +29,7 @@ def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any])
     """Give the chosen queues the limits that `ledger spawn` names.
 
     Raises:
-        LedgerError: a budget or a rate is named, and it cannot be told for which queue.
+        LedgerError: a limit is named, and not for which of several queues.
     """
     chosen = queues.chosen(store, names)
     if limits and not chosen:
@@ -58,12 +59,14 @@ def prices_of(project: Project, model: str) -> dict[str, int | None]:
 
 
 def refresh_prices(project: Project, store: Store) -> None:
-    """Give the queues of prompts the prices that ledger.toml has by now."""
+    """Give queues whose jobs are priced by tokens the prices that ledger.toml has now."""
     for queue in queues.all_queues(store):
-        if queue["kind"] != "llm":
+        try:
+            model = _recipe(queue).priced_model()
+        except LedgerError:  # its kind is not installed, which `preflight` reports
             continue
-        prices = prices_of(project, json.loads(queue["recipe"]).get("model", ""))
-        if any(queue[name] != price for name, price in prices.items()):
+        prices = prices_of(project, model)
+        if model and any(queue[name] != price for name, price in prices.items()):
             with store.immediate():
                 queues.set_limits(store, queue["phase"], prices)
 
@@ -76,42 +79,51 @@ def preflight(project: Project, store: Store, phases: Iterable[int] | None = Non
         problem
         for queue in queues.all_queues(store)
         if queue["phase"] in wanted
-        for problem in [*_of_money(queue), *_of_recipe(project, queue)]
+        for problem in _problems_of(project, queue)
     ]
 
 
-def _of_money(queue: Row) -> list[Problem]:
-    """A ceiling in money is no ceiling if the price is not known."""
+def _problems_of(project: Project, queue: Row) -> list[Problem]:
+    where = f"queue {queue['name']}"
+    try:
+        recipe = _recipe(queue)
+    except LedgerError as error:
+        return [Problem(where, error.what, error.remedy)]
+    problems = [*_of_money(queue, recipe.priced_model()), *recipe.preflight(project.root)]
+    variable, file = recipe.key_source()
+    if variable or file:
+        try:
+            read_key(variable, file)
+        except JobError as error:
+            problems.append(Problem(where, error.what, error.remedy))
+    return problems
+
+
+def _recipe(queue: Row) -> Recipe:
+    return recipe_of(queue["kind"], json.loads(queue["recipe"]))
+
+
+def _of_money(queue: Row, model: str) -> list[Problem]:
+    """A ceiling in money cannot be kept if the price is not known."""
+    where = f"queue {queue['name']}"
     if queue["money_ceiling"] is None:
         return []
-    if queue["kind"] == "llm" and queue["price_in"] is None:
-        model = json.loads(queue["recipe"])["model"]
+    if model and queue["price_in"] is None:
         return [
             Problem(
-                f"queue {queue['name']}", f"has a budget, and no price for {model!r} is known",
+                where, f"has a budget, and no price for {model!r} is known",
                 f"add it to {SETTINGS_FILE}: [prices] {json.dumps(model)} = "
                 "{ input = …, output = … } (of a million tokens)",
             )
         ]  # fmt: skip
-    if queue["kind"] != "llm" and queue["price_call"] is None:
+    if not model and queue["price_call"] is None:
         return [
             Problem(
-                f"queue {queue['name']}", "has a budget, and what a job costs is not known",
+                where, "has a budget, and what a job costs is not known",
                 f"say it with --cost 0.002 when you add to {queue['name']}",
             )
         ]  # fmt: skip
     return []
-
-
-def _of_recipe(project: Project, queue: Row) -> list[Problem]:
-    recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
-    problems = list(recipe.preflight(project.root))
-    if getattr(recipe, "key_env", "") or getattr(recipe, "key_file", ""):
-        try:
-            read_key(recipe.key_env, recipe.key_file)  # type: ignore[union-attr]  # it has both
-        except JobError as error:
-            problems.append(Problem(f"queue {queue['name']}", error.what, error.remedy))
-    return problems
 
 
 def read_key(variable: str, file: str) -> str:
@@ -133,7 +145,7 @@ def read_key(variable: str, file: str) -> str:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(
-            f"the key file {file} cannot be read: {error}", remedy="mend the path"
+            f"the key file {file} cannot be read: {error}", remedy="fix the path"
         ) from None
     if facts.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise JobError(f"the key file {file} can be read by others", remedy=f"chmod 600 {file}")

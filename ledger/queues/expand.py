@@ -1,9 +1,9 @@
-"""From records to jobs: keys, fingerprints, outputs, and every problem of every record."""
+"""Expand items into jobs: keys, fingerprints, outputs, and every problem of every item."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ledger.errors import BadInputError, Problem
 from ledger.files import PathOwners
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
     from ledger.queues.inputs import Item
     from ledger.queues.options import AddOptions
+    from ledger.queues.recipes import Recipe
 
 SHOWN_PROBLEMS = 20
 
@@ -31,29 +32,29 @@ SHOWN_PROBLEMS = 20
 def make_jobs(
     project: Project,
     options: AddOptions,
-    recipe: Any,
-    records: Iterable[Item],
+    recipe: Recipe,
+    items: Iterable[Item],
     axes: Sequence[str] = (),
 ) -> tuple[list[QueueJob], int]:
-    """A job for each record, and how many were listed more than once.
+    """Make a job for each item; returns them, and how many were listed more than once.
 
     Raises:
-        BadInputError: with every problem of every record.
+        BadInputError: with every problem of every item.
     """
     jobs: dict[str, QueueJob] = {}
     outputs = PathOwners()
     problems: dict[str, Problem] = {}
     duplicates, mark = 0, recipe_fingerprint(options.kind, recipe)
-    folder = os.path.normpath(project.root / getattr(recipe, "cwd", "."))
-    for number, record in enumerate(records, start=1):
-        unknown = sorted({*recipe.unknown(record), *unknown_in_output(recipe, record)})
+    folder = os.path.normpath(project.root / recipe.input_folder())
+    for number, item in enumerate(items, start=1):
+        unknown = sorted({*recipe.unknown(item), *unknown_in_output(recipe, item)})
         if unknown:
-            problems.setdefault(str(unknown), _unknown(number, unknown, record))
+            problems.setdefault(str(unknown), _unknown(number, unknown, item))
             continue
-        job = _job(mark, folder, recipe, record, key_of(record, options.key, axes))
+        job = _job(mark, folder, recipe, item, key_of(item, options.key, axes))
         known = jobs.setdefault(job.key, job)
         if known is not job:
-            if known.record == record:
+            if known.record == item:
                 duplicates += 1
             else:
                 problems[f"key {job.key}"] = _shared_key(number, job.key)
@@ -68,21 +69,21 @@ def make_jobs(
     return list(jobs.values()), duplicates
 
 
-def _job(mark: str, folder: str, recipe: Any, record: Item, key: str) -> QueueJob:
-    tokens_in, tokens_out = recipe.tokens(record)
+def _job(mark: str, folder: str, recipe: Recipe, item: Item, key: str) -> QueueJob:
+    tokens_in, tokens_out = recipe.tokens(item)
     return QueueJob(
         key=key,
-        fingerprint=job_fingerprint(mark, record, folder),
-        record=record,
-        output=os.path.normpath(output_of(recipe, record, key)) if recipe.out else "",
+        fingerprint=job_fingerprint(mark, item, folder),
+        record=item,
+        output=os.path.normpath(output_of(recipe, item, key)) if recipe.out else "",
         tokens_in=tokens_in,
         tokens_out=tokens_out,
     )
 
 
-def _unknown(number: int, unknown: list[str], record: Item) -> Problem:
+def _unknown(number: int, unknown: list[str], item: Item) -> Problem:
     names = ", ".join(shown(name) if name.isidentifier() or not name else name for name in unknown)
-    there = ", ".join(shown(name) for name in record) or "none"
+    there = ", ".join(shown(name) for name in item) or "none"
     return Problem(
         f"item {number}", f"has nothing for {names}",
         f"there are: {there}, and {{path}} {{name}} {{stem}} {{ext}} {{dir}} of a single value; "
@@ -99,9 +100,9 @@ def _shared_key(number: int, key: str) -> Problem:
 
 
 def _problems_of_output(
-    project: Project, recipe: Any, job: QueueJob, outputs: PathOwners
+    project: Project, recipe: Recipe, job: QueueJob, outputs: PathOwners
 ) -> list[Problem]:
-    """Why a job cannot have that output: it is outside, another's, or what the job reads."""
+    """Why a job cannot have that output: outside the project, of another job, or its own input."""
     path, problems = job.output, []
     parts = path.split("/")
     if parts[0] in ("", ".."):
@@ -112,7 +113,7 @@ def _problems_of_output(
         problems.append(("cannot be an output", "choose another name"))
     if any(not part.isprintable() or len(os.fsencode(part)) > 255 for part in parts):
         problems.append(("is no name for a file everywhere", "choose another name"))
-    folder = getattr(recipe, "cwd", ".")
+    folder = recipe.input_folder()
     inputs = [value for value in job.record.values() if isinstance(value, str)]
     if any(os.path.normpath(f"{folder}/{value}") == path for value in inputs):
         problems.append(("is also what the job reads", "give the output another name"))
@@ -123,9 +124,9 @@ def _problems_of_output(
 
 
 def some_of(problems: list[Problem]) -> list[Problem]:
-    """All of them, or so many that a person can read, and how many more there are."""
+    """All of them, or as many as a person can read and how many more there are."""
     more = len(problems) - SHOWN_PROBLEMS
     if more <= 0:
         return problems
-    rest = Problem("…", f"and {more:,} more like these", "mend these first")
+    rest = Problem("…", f"and {more:,} more like these", "fix these first")
     return [*problems[:SHOWN_PROBLEMS], rest]

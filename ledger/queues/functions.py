@@ -1,4 +1,4 @@
-"""Python functions as jobs: how one is named in a recipe, and found again in another process."""
+"""Name a Python function in a recipe, and find it again in another process."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import LedgerError
-from ledger.queues.recipes import Function
+from ledger.queues.kinds.call import Function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAIN = "__ledger_main__"
-"""As what a worker imports the script that was run: not as __main__, so that it does not run again."""
+"""The name under which a worker imports the script: not __main__, so that it does not run again."""
 
 
 def recipe_for(function: Callable[..., Any]) -> Function:
-    """How another process finds a function.
+    """The recipe by which another process finds a function.
 
     Raises:
         LedgerError: it cannot be found from its name: a lambda, or one inside another function.
@@ -43,7 +43,7 @@ def recipe_for(function: Callable[..., Any]) -> Function:
 
 
 def refuse_unstorable(value: Any, what: str, remedy: str) -> None:
-    """A ledger holds JSON, without numbers that are none.
+    """Refuse what is not JSON, NaN and infinity included.
 
     Raises:
         LedgerError: `value` is not JSON-able.
@@ -58,7 +58,7 @@ def find_function(recipe: Function) -> Callable[[Any], Any]:
     """The function that a recipe names.
 
     Raises:
-        LedgerError: it is not there any more.
+        LedgerError: it is no longer there.
     """
     try:
         found: Any = (

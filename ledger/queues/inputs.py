@@ -1,4 +1,4 @@
-"""What there is to do: one record a job, from arguments, files, tables and matrices."""
+"""Read what the jobs are about: one item a job, from arguments, files, tables and matrices."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,46 @@ from ledger.errors import BadInputError, LedgerError, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from ledger.queues.options import AddOptions
+
 Item = dict[str, Any]
 ARGUMENTS = (":::", "::::")
 """What follows the first are values, what follows the second are files of values, a line each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A command, and the items that its jobs are about.
+
+    `axes` are the fields of items that come from arguments and matrices, not from a table.
+    """
+
+    command: list[str]
+    items: list[Item]
+    axes: list[str]
+
+
+def read_inputs(options: AddOptions) -> Inputs:
+    """The command and the items that `ledger add` names.
+
+    Raises:
+        BadInputError: with every problem.
+    """
+    command, groups = split_arguments(options.words)
+    items = read_items(
+        groups,
+        files=options.arg_file,
+        table=options.input,
+        matrix=options.matrix,
+        null=options.null,
+    )
+    axes = [str(n) for n in range(1, len(groups) + len(options.arg_file) + 2)]
+    axes += [text.partition("=")[0] for text in options.matrix]
+    return Inputs(command, items, [axis for axis in axes if items and axis in items[0]])
+
+
 def split_arguments(words: Sequence[str]) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """A command and what follows each `:::` or `::::`."""
+    """Split words into a command and what follows each `:::` or `::::`."""
     command: list[str] = []
     groups: list[tuple[str, list[str]]] = []
     for word in words:
@@ -34,7 +68,7 @@ def split_arguments(words: Sequence[str]) -> tuple[list[str], list[tuple[str, li
     return command, groups
 
 
-def read_records(
+def read_items(
     groups: Sequence[tuple[str, list[str]]],
     *,
     files: Sequence[str] = (),
@@ -45,8 +79,8 @@ def read_records(
     """Every combination of what is named: `:::` groups, files of values, a table, a matrix.
 
     Args:
-        groups: as `split_arguments` gives them; their values are called 1, 2 and so on.
-        files: files of values, a line each, `-` for standard input; called on from there.
+        groups: from `split_arguments`; their values are called 1, 2 and so on.
+        files: files of values, a line each, `-` for standard input; the numbers of their values go on from there.
         table: a .jsonl, .csv or .tsv file, or `-` for JSON lines from standard input.
         matrix: `NAME=a,b,c` or `NAME=@file` each.
         null: values in files end with NUL and not with the line.
@@ -64,13 +98,13 @@ def read_records(
     axes += [_axis(text, problems) for text in matrix]
     if problems:
         raise BadInputError(problems)
-    return [_joined(records) for records in itertools.product(*axes)] if axes else [{}]
+    return [_joined(parts) for parts in itertools.product(*axes)] if axes else [{}]
 
 
-def _joined(records: Iterable[Item]) -> Item:
+def _joined(parts: Iterable[Item]) -> Item:
     whole: Item = {}
-    for record in records:
-        whole |= record
+    for part in parts:
+        whole |= part
     return whole
 
 
@@ -81,7 +115,7 @@ def _of_group(sign: str, words: list[str], problems: list[Problem], *, null: boo
 
 
 def _lines(name: str, problems: list[Problem], *, null: bool = False) -> list[str]:
-    """The values of a file; bytes that are no text stay what they are, as in file names."""
+    """The values of a file; bytes that are no text are kept as they are in file names."""
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
@@ -126,12 +160,12 @@ def _json_lines(name: str, text: str, problems: list[Problem]) -> Iterator[Item]
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            item = json.loads(line)
         except ValueError as error:
-            problems.append(Problem(f"{name}:{number}", f"is not JSON: {error}", "mend the line"))
+            problems.append(Problem(f"{name}:{number}", f"is not JSON: {error}", "fix the line"))
             continue
-        if isinstance(record, dict):
-            yield record
+        if isinstance(item, dict):
+            yield item
         else:
             problems.append(Problem(f"{name}:{number}", "is not an object", "write {…} a line"))
 
@@ -144,12 +178,12 @@ def _csv(name: str, text: str, problems: list[Problem]) -> Iterator[Item]:
         for row in reader:
             if row and len(row) != len(header):
                 what = f"has {len(row)} fields, and the first line has {len(header)}"
-                problems.append(Problem(f"{name}:{reader.line_num}", what, "mend the line"))
+                problems.append(Problem(f"{name}:{reader.line_num}", what, "fix the line"))
             elif row:
                 yield dict(zip(header, row, strict=True))
     except csv.Error as error:
         where = f"{name}:{reader.line_num}"
-        problems.append(Problem(where, f"is not CSV: {error}", "mend the line"))
+        problems.append(Problem(where, f"is not CSV: {error}", "fix the line"))
 
 
 def require_names(text: str, what: str) -> str:

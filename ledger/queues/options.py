@@ -1,17 +1,26 @@
-"""What `ledger add` and the library are asked for: a record of it, and the limits as columns."""
+"""What `ledger add` is asked for, and what a queue kind makes its recipe from."""
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ledger.queues.amounts import parse_count, parse_money, parse_rate
+from ledger.errors import LedgerError, Problem
+
+if TYPE_CHECKING:
+    from ledger.project.load import Project
+    from ledger.queues.inputs import Item
 
 
 @dataclass(frozen=True, slots=True)
 class AddOptions:
-    """What `ledger add` was asked for; the names are those of its options."""
+    """The options of `ledger add`; the names are those on the command line.
+
+    `given` holds the values of the kind's own options by name, `limits` the limits as columns of
+    the table of queues.
+    """
 
     name: str
     kind: str = "command"
@@ -22,58 +31,79 @@ class AddOptions:
     arg_file: tuple[str, ...] = ()
     input: str | None = None
     null: bool = False
-    shell: bool = False
-    ok_codes: str = "0"
-    timeout: float | None = None
     retries: int | None = None
     priority: int = 0
     existing: str = "refuse"
     replace: bool = False
     dry_run: bool = False
-    prompt: str | None = None
-    system: str | None = None
-    schema: str | None = None
-    model: str = ""
-    url: str = ""
-    embed: bool = False
-    max_tokens: int | None = None
-    temperature: float | None = None
-    method: str = ""
-    header: tuple[str, ...] = ()
-    body: str = ""
-    key_env: str | None = None
-    key_file: str = ""
-    cost: str | None = None
+    given: dict[str, Any] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
 
 
-def parse_limits(
-    *,
-    budget: str | None = None,
-    token_budget: str | None = None,
-    rate: str | None = None,
-    burst: int | None = None,
-    concurrency: int | None = None,
-    adaptive: bool | None = None,
-    after: tuple[str, ...] | None = None,
-    policy: str | None = None,
-) -> dict[str, Any]:
-    """The limits that were named, as the columns of `queues`."""
-    limits: dict[str, Any] = {}
-    if budget is not None:
-        limits["money_ceiling"] = None if budget == "none" else parse_money(budget)
-    if token_budget is not None:
-        limits["tokens_ceiling"] = None if token_budget == "none" else parse_count(token_budget)  # noqa: S105  no password
-    if rate is not None:
-        limits["interval"] = None if rate == "none" else parse_rate(rate).interval
-    if burst is not None:
-        limits["burst"] = burst
-    if concurrency is not None:
-        limits["concurrency"] = concurrency or None
-    if adaptive is not None:
-        limits["adaptive"] = int(adaptive)
-    if after:
-        limits["after"] = json.dumps(list(after))
-    if policy is not None:
-        limits["policy"] = "park" if policy == "hold" else policy
-    return limits
+@dataclass(frozen=True, slots=True)
+class AddRequest:
+    """All that a recipe is made from.
+
+    `command` holds the words before the first `:::`, `items` what the jobs are about, and `here`
+    the folder that paths on the command line are relative to.
+    """
+
+    project: Project
+    options: AddOptions
+    command: list[str]
+    items: list[Item]
+    here: Path
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The values of the kind's own options."""
+        return self.options.given
+
+    def common(self) -> dict[str, Any]:
+        """The fields that every recipe has, as far as options name them."""
+        retries = self.options.retries
+        return {"out": self.output()} | ({} if retries is None else {"retries": retries})
+
+    def output(self) -> str:
+        """The template of an output, relative to the project."""
+        out, root = self.options.out, self.project.root.resolve()
+        if not out:
+            return ""
+        if Path(out).is_absolute():
+            return os.path.relpath(out, root)
+        relative = os.path.relpath(self.here.resolve(), root)
+        return out if relative == "." else f"{relative}/{out}"
+
+    def folder(self) -> str:
+        """The folder in which the command line stands: relative to the project if it is inside."""
+        here, root = self.here.resolve(), self.project.root.resolve()
+        return (here.relative_to(root) if here.is_relative_to(root) else here).as_posix()
+
+    def file(self, name: str) -> str:
+        """The full path of a file that an option names; "" stays ""."""
+        return str((self.here / Path(name).expanduser()).resolve()) if name else ""
+
+    def text_of(self, name: str | None, problems: list[Problem]) -> str:
+        """The text of a file that an option names; what is wrong with it goes into `problems`."""
+        if not name:
+            return ""
+        try:
+            return (self.here / name).read_text(encoding="utf-8")
+        except OSError as error:
+            problems.append(Problem(name, f"cannot be read: {error.strerror}", "check the path"))
+        except UnicodeDecodeError as error:
+            problems.append(Problem(name, f"is not UTF-8 (byte {error.start})", "save it as UTF-8"))
+        return ""
+
+    def refuse_command(self) -> None:
+        """Refuse words before `:::`, for a kind that has no use for them.
+
+        Raises:
+            LedgerError: there are some.
+        """
+        if self.command:
+            raise LedgerError(
+                f"queues of kind {self.options.kind} take no command, and there is "
+                f"{' '.join(self.command)[:80]!r}",
+                remedy="list values after :::, as in ::: a b c",
+            )

@@ -1,4 +1,4 @@
-"""`{path}` in a command, a URL or a name: which there are, and what stands there for one job."""
+"""Placeholders such as `{path}` in a command, a URL or a name, and their values for one job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTS: dict[str, Callable[[str], str]] = {
     "ext": lambda text: PurePosixPath(text).suffix,
     "dir": lambda text: str(PurePosixPath(text).parent),
 }
-"""What can be said of a value that is a path, as in `{stem}` or `{tutorial.stem}`."""
+"""The parts of a value that is a path, as in `{stem}` or `{tutorial.stem}`."""
 
 MAIN = ("", "1", "path")
 """The values that `{}`, `{path}`, `{stem}` and so on are about: the first that there is."""
@@ -34,14 +34,14 @@ def names_in(template: str) -> set[str]:
 
 
 def unknown_in(template: str, record: Mapping[str, Any], more: Iterable[str] = ()) -> list[str]:
-    """The placeholders that nothing stands for; what cannot be a name is text, as in awk's braces."""
+    """The placeholders without a value; braces around what cannot be a name are text, as in awk."""
     known = set(more)
     names = (name for name in names_in(template) if _A_NAME.fullmatch(name))
     return sorted(name for name in names if name not in known and value_of(name, record) is None)
 
 
 def value_of(name: str, record: Mapping[str, Any]) -> str | None:
-    """What a placeholder stands for; None: nothing."""
+    """The value of a placeholder; None if it has none."""
     if name in record:
         return as_text(record[name])
     if name == "":
@@ -57,7 +57,7 @@ def value_of(name: str, record: Mapping[str, Any]) -> str | None:
 
 
 def as_text(value: Any) -> str:
-    """A value as it stands in a command."""
+    """A value as text: JSON, unless it is text already."""
     import json
 
     if isinstance(value, str):
@@ -72,10 +72,10 @@ def fill(
     *,
     quoted: bool = False,
 ) -> str:
-    """The template for one job; `quoted` for a shell.
+    """Fill in a template for one job; `quoted` for a shell.
 
     Raises:
-        JobError: nothing stands for a placeholder.
+        JobError: a placeholder has no value.
     """
 
     def replace(match: re.Match[str]) -> str:
@@ -88,7 +88,7 @@ def fill(
             if not _A_NAME.fullmatch(name):
                 return match[0]
             raise JobError(
-                f"nothing stands for {{{name}}}",
+                f"{{{name}}} has no value",
                 context=f"in {template!r}",
                 remedy=f"use one of {', '.join(map(shown, record)) or 'none'}; a brace that is "
                 "text is written twice: {{",

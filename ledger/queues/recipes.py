@@ -1,244 +1,132 @@
-"""Recipes: what all jobs of a queue share, checked when it is added and read when one runs.
+"""Recipes: what all jobs of a queue share, and what follows from it for one job.
 
-A recipe is a JSON-able dict with the fields of one of these classes. What of it tells one result
-from another goes into a job's fingerprint; the rest (`NOT_TOLD_APART`) may change freely.
+A recipe is made when work is added, kept in the ledger as a JSON-able dict, and read again when a
+job runs. All of it but `NOT_TOLD_APART` is part of the fingerprint of its jobs.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ledger.errors import LedgerError, Problem
+from ledger.errors import LedgerError
 from ledger.fingerprint import digest_chunks, fingerprint
 from ledger.queues.placeholders import fill, unknown_in, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
+    import click
+
+    from ledger.errors import Problem
     from ledger.queues.inputs import Item
+    from ledger.queues.options import AddRequest
+    from ledger.store.queues import QueueJob
 
 NOT_TOLD_APART = ("timeout", "grace", "retries", "ok_codes", "key_env", "key_file")
 LONGEST_KEY = 200
 LONGEST_PATH = 4096
-MESSAGE_TOKENS = 64
-"""What the frame around a prompt takes at most; no text has more tokens than it has bytes."""
 
 
-class Recipe(Protocol):
-    """What the parts of Ledger that are not of one kind know of a recipe."""
+@dataclass
+class Recipe:
+    """What all jobs of a queue share; each queue kind has a class of its own, a dataclass too.
 
-    def unknown(self, record: Item) -> list[str]:
-        """The placeholders for which a record has nothing."""
-        ...
+    `out` is the template of the path of an output, `retries` how many attempts there are after
+    the first. The docstring of a kind's class is the help text of `ledger add KIND`.
+    """
 
-    def preflight(self, root: Path) -> list[Problem]:
-        """What would keep every job from running."""
-        ...
+    out: str = ""
+    retries: int = 0
 
-    def tokens(self, record: Item) -> tuple[int, int]:
-        """The most tokens that a try may take, in and out."""
-        ...
+    is_added_by_hand: ClassVar[bool] = True
+    usage: ClassVar[str] = "[::: VALUE…]"
+    examples: ClassVar[tuple[str, ...]] = ()
 
+    @classmethod
+    def options(cls) -> Sequence[click.Option]:
+        """The options that `ledger add` has for this kind alone."""
+        return ()
 
-class _Stored:
-    """From a dict and back."""
+    @classmethod
+    def make(cls, request: AddRequest) -> Self:
+        """The recipe that `ledger add` asks for; each option goes into the field of its name.
+
+        Raises:
+            LedgerError: something is missing or makes no sense.
+        """
+        request.refuse_command()
+        own = {each.name for each in fields(cls)}
+        if homeless := sorted(set(request.given) - own):
+            raise LedgerError(
+                f"kind {request.options.kind} has options without a field: {', '.join(homeless)}",
+                remedy=f"give the dataclass {cls.__name__} a field for each, or a `make` of its own",
+            )
+        given = {name: value for name, value in request.given.items() if value is not None}
+        return cls(**given, **request.common())
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """What `as_dict` gave; what an older program did not know has its default."""
-        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]  # all are dataclasses
+        """The recipe that `as_dict` gave; a field that an older version did not have has its default."""
+        known = {each.name for each in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]  # all are dataclasses
+        return asdict(self)
+
+    def unknown(self, item: Item) -> list[str]:
+        """The placeholders for which an item has no value, those of `out` apart."""
+        del item
+        return []
 
     def preflight(self, root: Path) -> list[Problem]:
-        """None."""
+        """What would keep every job from running."""
         del root
         return []
 
-    def tokens(self, record: Item) -> tuple[int, int]:
-        """None."""
-        del record
+    def tokens(self, item: Item) -> tuple[int, int]:
+        """The most tokens that an attempt may take, in and out: so many are reserved for it."""
+        del item
         return 0, 0
 
+    def priced_model(self) -> str:
+        """The model whose tokens `[prices]` prices; "" if each attempt costs what --cost says."""
+        return ""
 
-@dataclass
-class Command(_Stored):
-    """A program with its arguments, or with `shell` one line for /bin/sh.
+    def key_source(self) -> tuple[str, str]:
+        """The environment variable and the file of an API key; both "" if none is needed."""
+        return "", ""
 
-    `cwd` is relative to the project. With `capture` its standard output is its output.
-    """
+    def input_folder(self) -> str:
+        """The folder that file names in items are relative to, itself relative to the project."""
+        return "."
 
-    argv: list[str] = field(default_factory=list)
-    shell: bool = False
-    cwd: str = "."
-    out: str = ""
-    capture: bool = False
-    ok_codes: list[int] = field(default_factory=lambda: [0])
-    retries: int = 0
-    timeout: float | None = None
-    grace: float = 5.0
-
-    def unknown(self, record: Item) -> list[str]:
-        """See `Recipe`."""
-        more = ("out", "key", "queue", "attempt") if self.out else ("key", "queue", "attempt")
-        return sorted({name for word in self.argv for name in unknown_in(word, record, more)})
-
-    def preflight(self, root: Path) -> list[Problem]:
-        """The program is not there."""
-        if self.shell or not self.argv or "{" in self.argv[0]:
-            return []
-        program, folder = self.argv[0], root / self.cwd
-        found = (folder / program).exists() if "/" in program else shutil.which(program)
-        if found:
-            return []
-        return [Problem(program, "is no program that can be found", "install it, or mend PATH")]
-
-
-@dataclass
-class Request(_Stored):
-    """A plain HTTP request; `{placeholders}` in URL, headers and body."""
-
-    url: str = ""
-    method: str = "GET"
-    headers: dict[str, str] = field(default_factory=dict)
-    body: str = ""
-    out: str = ""
-    key_env: str = ""
-    key_file: str = ""
-    retries: int = 7
-    timeout: float = 60.0
-
-    def unknown(self, record: Item) -> list[str]:
-        """See `Recipe`."""
-        texts = [self.url, self.body, *self.headers.values()]
-        return sorted({name for text in texts for name in unknown_in(text, record, ("key",))})
-
-
-@dataclass
-class Prompt(_Stored):
-    """A request to an OpenAI-compatible server, with a prompt from a Jinja template."""
-
-    url: str = ""
-    model: str = ""
-    endpoint: str = "chat/completions"
-    prompt: str = ""
-    system: str = ""
-    schema: dict[str, Any] | None = None
-    max_tokens: int = 1024
-    temperature: float | None = None
-    out: str = ""
-    key_env: str = ""
-    key_file: str = ""
-    retries: int = 7
-    timeout: float = 120.0
-
-    def unknown(self, record: Item) -> list[str]:
-        """What the templates need and the record does not have."""
-        try:
-            self.messages(record)
-        except LedgerError as error:
-            return [error.what]
-        return []
-
-    def messages(self, record: Item) -> list[dict[str, str]]:
-        """The messages of a chat.
-
-        Raises:
-            LedgerError: a template cannot be rendered with this record.
-        """
-        texts = {"system": self.system, "user": self.prompt}
-        return [
-            {"role": role, "content": render(text, record)} for role, text in texts.items() if text
-        ]
-
-    def body(self, record: Item) -> dict[str, Any]:
-        """The request."""
-        if self.endpoint == "embeddings":
-            return {"model": self.model, "input": self.messages(record)[-1]["content"]}
-        body: dict[str, Any] = {"model": self.model, "messages": self.messages(record)}
-        body["max_tokens"] = self.max_tokens
-        if self.temperature is not None:
-            body["temperature"] = self.temperature
-        if self.schema is not None:
-            told = {"name": "answer", "schema": self.schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": told}
-        return body
-
-    def tokens(self, record: Item) -> tuple[int, int]:
-        """No byte of the request is more than one token."""
-        size = len(json.dumps(self.body(record), ensure_ascii=False).encode())
-        return size + MESSAGE_TOKENS, 0 if self.endpoint == "embeddings" else self.max_tokens
-
-
-@dataclass
-class Function(_Stored):
-    """A Python function: its module, or the file that has it, and its name there."""
-
-    module: str = ""
-    file: str = ""
-    name: str = ""
-    out: str = ""
-    retries: int = 0
-
-    def unknown(self, record: Item) -> list[str]:
-        """None."""
-        del record
-        return []
-
-
-RECIPES: dict[str, type[Command | Request | Prompt | Function]] = {
-    "command": Command, "http": Request, "llm": Prompt, "call": Function,
-}  # fmt: skip
-
-
-def recipe_of(kind: str, values: dict[str, Any]) -> Command | Request | Prompt | Function:
-    """The recipe of a queue of that kind."""
-    return RECIPES[kind].from_dict(values)
-
-
-def render(template: str, record: Item) -> str:
-    """A Jinja template with the fields of a record; `item` is the record as a whole.
-
-    Raises:
-        LedgerError: it cannot be rendered, with the field that is missing or the line at fault.
-    """
-    import jinja2
-
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701  no HTML
-    try:
-        return environment.from_string(template).render({**record, "item": record})
-    except jinja2.TemplateError as error:
-        line = f" (line {error.lineno})" if isinstance(error, jinja2.TemplateSyntaxError) else ""
-        raise LedgerError(
-            f"the prompt cannot be rendered: {error.message}{line}",
-            remedy=f"mend the template; there are: {', '.join(map(str, record)) or 'no fields'}",
-        ) from None
+    def example(self, job: QueueJob) -> str:
+        """What a job would do, in one line, for --dry-run."""
+        about = json.dumps(job.record, ensure_ascii=False)
+        return f"{about:.200}" + (f" > {job.output}" if job.output else "")
 
 
 def recipe_fingerprint(kind: str, recipe: Recipe) -> str:
-    """Of all that a recipe says about the results of its jobs."""
-    values = asdict(recipe)  # type: ignore[call-overload]  # all are dataclasses
+    """Fingerprint of all that a recipe says about the results of its jobs."""
+    values = recipe.as_dict()
     return fingerprint(kind, {name: values[name] for name in values if name not in NOT_TOLD_APART})
 
 
-def job_fingerprint(mark: str, record: Item, folder: str) -> str:
-    """Of all that a job's result depends on: its recipe, its record, and the files that names."""
-    return fingerprint(mark, record, file_digests(record, folder))
+def job_fingerprint(mark: str, item: Item, folder: str) -> str:
+    """Fingerprint of what a job's result depends on: its recipe, its item, the files that it names."""
+    return fingerprint(mark, item, file_digests(item, folder))
 
 
-def file_digests(record: Item, folder: str) -> dict[str, str]:
-    """The digest of each file that a field of a record names, by field."""
+def file_digests(item: Item, folder: str) -> dict[str, str]:
+    """The digest of each file that a field of an item names, by field."""
     digests = {}
-    for name, value in record.items():
+    for name, value in item.items():
         if not isinstance(value, str) or not value or len(value) > LONGEST_PATH:
             continue
         path = os.path.join(folder, value)  # noqa: PTH118  a Path for each costs more than the look
@@ -252,35 +140,35 @@ def file_digests(record: Item, folder: str) -> dict[str, str]:
     return digests
 
 
-def output_of(recipe: Any, record: Item, key: str) -> str:
-    """The path of a job's output as the recipe's template says it, "" if it has none."""
+def output_of(recipe: Recipe, item: Item, key: str) -> str:
+    """The path of a job's output, from the recipe's template; "" if it has none."""
     if not recipe.out:
         return ""
-    return fill(recipe.out, record, {"key": key})
+    return fill(recipe.out, item, {"key": key})
 
 
-def unknown_in_output(recipe: Any, record: Item) -> list[str]:
-    """The placeholders of `--out` that nothing stands for."""
-    return unknown_in(recipe.out, record, ("key",)) if recipe.out else []
+def unknown_in_output(recipe: Recipe, item: Item) -> list[str]:
+    """The placeholders of `--out` for which the item has no value."""
+    return unknown_in(recipe.out, item, ("key",)) if recipe.out else []
 
 
-def key_of(record: Item, template: str, axes: Iterable[str] = ()) -> str:
-    """What a job is called in its queue: by `--key`, by an `id`, by its values, or by a digest.
+def key_of(item: Item, template: str, axes: Iterable[str] = ()) -> str:
+    """The key of a job in its queue: from `--key`, an `id`, its values, or a digest.
 
     `axes` are the fields that come from arguments and matrices, beside those of a table.
     """
     if template:
-        return _short(fill(template, record))
-    identity = next((name for name in ("id", "key") if name in record), None)
-    named = list(record) if identity is None else list(dict.fromkeys([identity, *axes]))
-    texts = [str(value_of(name, record)) for name in named]
+        return _short(fill(template, item))
+    identity = next((name for name in ("id", "key") if name in item), None)
+    named = list(item) if identity is None else list(dict.fromkeys([identity, *axes]))
+    texts = [str(value_of(name, item)) for name in named]
     if identity is None and (not texts or len(",".join(texts)) > LONGEST_KEY):
-        return fingerprint(record)[:16] if record else "once"
+        return fingerprint(item)[:16] if item else "once"
     return _short(",".join(texts))
 
 
 def _short(text: str) -> str:
-    """Printable, and of a length that a line holds."""
+    """Printable text that fits on a line."""
     clean = "".join(letter if letter.isprintable() else "�" for letter in text)
     if clean == text and len(text) <= LONGEST_KEY:
         return text

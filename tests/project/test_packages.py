@@ -14,7 +14,7 @@ from ledger.project.sites import SITES
 from ledger.vectors.embedders import EMBEDDERS
 
 if TYPE_CHECKING:
-    from ledger.registry import Registry
+    from ledger.process.registry import Registry
 
 HOME = Path(__file__).resolve().parents[2]
 KIND = """

@@ -24,7 +24,7 @@ PATIENCE = 60
 
 
 @dataclass
-class Bulk:
+class Queues:
     """A project folder and the processes that were started in it."""
 
     root: Path
@@ -100,9 +100,9 @@ class Bulk:
 
 
 @pytest.fixture
-def bulk(tmp_path: Path) -> Iterator[Bulk]:
+def queues(tmp_path: Path) -> Iterator[Queues]:
     """An empty folder to work in."""
-    made = Bulk(tmp_path / "work")
+    made = Queues(tmp_path / "work")
     made.root.mkdir()
     yield made
     made.end()

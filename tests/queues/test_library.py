@@ -93,6 +93,21 @@ def test_results(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+def test_a_function_takes_the_limits_of_a_queue(tmp_path: Path) -> None:
+    """The same as `ledger add` has, by the same names; queues never wait for each other."""
+    limits: dict[str, Any] = {"budget": "5", "cost": "0.01", "rate": "60/min", "concurrency": 2}
+    with Ledger(tmp_path) as ledger:
+        ledger.add(job(name="first", **limits)(outside.function), [1])
+        ledger.add(job(name="second", after=("first",))(outside.function), [1])
+        with pytest.raises(LedgerError, match="wait for each other"):
+            ledger.add(job(name="first", after=("second",))(outside.function), [1])
+        first, second = ledger._store.rows("queues")
+
+    assert (first["money_ceiling"], first["price_call"]) == (5 * 10**12, 10**10)
+    assert (first["interval"], first["concurrency"]) == (1.0, 2)
+    assert (second["after"], second["policy"]) == ('["first"]', "retry")
+
+
 def test_what_cannot_be_a_job_is_refused(tmp_path: Path) -> None:
     """No worker finds a lambda, and no ledger holds a set."""
     with Ledger(tmp_path) as ledger:

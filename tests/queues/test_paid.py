@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from queues.conftest import Bulk
+    from queues.conftest import Queues
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_a_missing_key_and_an_open_key_file_are_told_before(calm: tuple[Work, Pa
     work.run("spawn", "1", "-q")
 
 
-def test_a_header_is_no_place_for_a_key(bulk: Bulk) -> None:
+def test_a_header_is_no_place_for_a_key(queues: Queues) -> None:
     """It would stand in the ledger."""
     words = [
         "--kind",
@@ -111,7 +111,7 @@ def test_a_header_is_no_place_for_a_key(bulk: Bulk) -> None:
         ":::",
         "1",
     ]
-    assert "--key-env" in bulk.add("x", *words, expect=2)
+    assert "--key-env" in queues.add("x", *words, expect=2)
 
 
 def test_an_answer_that_does_not_fit_is_asked_for_again_and_paid(calm: tuple[Work, Paid]) -> None:
@@ -152,34 +152,34 @@ def test_an_adaptive_rate_goes_down_and_up_again(tmp_path: Path) -> None:
     assert "→" in work.run("status")
 
 
-def test_plain_requests(bulk: Bulk, tmp_path: Path) -> None:
+def test_plain_requests(queues: Queues, tmp_path: Path) -> None:
     """A table of addresses, answers in files; a body that is JSON is a result."""
     with Paid(tmp_path, 1, moody=False) as server:
         url = f"http://127.0.0.1:{server.port}/{{id}}"
-        bulk.environment["SECRET"] = KEY
-        bulk.write("ids.csv", "id\np1\np2\n")
+        queues.environment["SECRET"] = KEY
+        queues.write("ids.csv", "id\np1\np2\n")
         body = '{{"messages": [{{"content": "page {id} x"}}]}}'
         words = ["--kind", "http", "--input", "ids.csv", "--url", url, "--body", body]
         words += ["--key-env", "SECRET", "--cost", "0.25", "--budget", "0.50"]
-        bulk.add("ask", *words)
-        bulk.spawn(2)
-        bulk.add("keep", *words, "--out", "got/{id}.json")
-        bulk.spawn(2)
+        queues.add("ask", *words)
+        queues.spawn(2)
+        queues.add("keep", *words, "--out", "got/{id}.json")
+        queues.spawn(2)
     results: list[dict[str, Any]] = [
-        json.loads(row[0]) for row in bulk.sql("SELECT value FROM results ORDER BY job")
+        json.loads(row[0]) for row in queues.sql("SELECT value FROM results ORDER BY job")
     ]
     assert results[0]["body"]["choices"][0]["message"]["content"].startswith('{"page": "p1"')
     assert "body" not in results[2]
-    assert json.loads(bulk.read("got/p2.json"))["usage"]["prompt_tokens"] == 7
-    assert "$0.50 spent of $0.50" in bulk.run("status")
+    assert json.loads(queues.read("got/p2.json"))["usage"]["prompt_tokens"] == 7
+    assert "$0.50 spent of $0.50" in queues.run("status")
 
 
-def test_a_server_that_is_not_there_is_not_uncertain(bulk: Bulk) -> None:
+def test_a_server_that_is_not_there_is_not_uncertain(queues: Queues) -> None:
     """Nothing was sent: it may be tried again."""
     words = ["--kind", "http", "--url", "http://127.0.0.1:9/{}", "--retries", "0", ":::", "1"]
-    bulk.add("x", *words)
-    assert "no connection" in bulk.spawn(expect=1)
-    assert bulk.sql("SELECT uncertain FROM jobs") == [(0,)]
+    queues.add("x", *words)
+    assert "no connection" in queues.spawn(expect=1)
+    assert queues.sql("SELECT uncertain FROM jobs") == [(0,)]
 
 
 @pytest.mark.slow
@@ -200,16 +200,16 @@ def test_a_lost_file_is_not_paid_for_again(calm: tuple[Work, Paid]) -> None:
     assert (len(paid["p00003"]), len(paid["p00004"]), len(paid["p00005"])) == (1, 1, 2)
 
 
-def test_what_a_server_repeats_of_a_key_goes_into_no_file(bulk: Bulk, tmp_path: Path) -> None:
+def test_what_a_server_repeats_of_a_key_goes_into_no_file(queues: Queues, tmp_path: Path) -> None:
     """Not even when it is the answer."""
     with Paid(tmp_path, 1, moody=False) as server:
-        bulk.environment["SECRET"] = KEY
+        queues.environment["SECRET"] = KEY
         body = '{{"messages": [{{"content": "page echo"}}]}}'
         words = ["--kind", "http", "--url", f"http://127.0.0.1:{server.port}/{{}}", "--body", body]
-        bulk.add("kept", *words, "--key-env", "SECRET", "--out", "{}.json", ":::", "a")
-        bulk.add("told", *words, "--key-env", "SECRET", ":::", "a")
-        bulk.spawn(1)
-    assert "bearer [key]" in bulk.read("a.json")
-    assert "bearer [key]" in bulk.run("export", "told")
-    files = [path for path in bulk.root.rglob("*") if path.is_file()]
+        queues.add("kept", *words, "--key-env", "SECRET", "--out", "{}.json", ":::", "a")
+        queues.add("told", *words, "--key-env", "SECRET", ":::", "a")
+        queues.spawn(1)
+    assert "bearer [key]" in queues.read("a.json")
+    assert "bearer [key]" in queues.run("export", "told")
+    files = [path for path in queues.root.rglob("*") if path.is_file()]
     assert not [path for path in files if KEY.encode() in path.read_bytes()]

@@ -17,7 +17,7 @@ import html5lib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from queues.conftest import Bulk
+from queues.conftest import Queues
 
 from ledger.files import resource
 from ledger.project.load import load_project
@@ -69,9 +69,9 @@ class Server(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bulk]:
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Queues]:
     """A project whose jobs were done, but for one that fails."""
-    made = Bulk(tmp_path_factory.mktemp("receipts"))
+    made = Queues(tmp_path_factory.mktemp("receipts"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/{{page}}"
@@ -230,9 +230,9 @@ def test_the_report_escapes_what_people_typed(worked):
 
 def test_an_empty_ledger_has_a_report_too(tmp_path):
     """It says that there is nothing."""
-    bulk = Bulk(tmp_path)
-    bulk.write("ledger.toml", '[site]\nkind = "bulk"\n')
-    bulk.run("init")
+    queues = Queues(tmp_path)
+    queues.write("ledger.toml", '[site]\nkind = "bulk"\n')
+    queues.run("init")
 
     write_report(load_project(tmp_path), tmp_path / "report.html")
 

@@ -14,8 +14,9 @@ import pytest
 
 from ledger.errors import JobError, TransientJobError
 from ledger.fingerprint import fingerprint
+from ledger.process.http import retry_after
 from ledger.vectors.embedders import Text
-from ledger.vectors.embedders.remote import Ollama, OpenAI, Remote, retry_after
+from ledger.vectors.embedders.remote import Ollama, OpenAI, Remote
 from ledger.vectors.settings import EmbeddingSettings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ledger.errors import BadInputError, Problem
-from ledger.registry import Registry
+from ledger.process.registry import Registry
 from ledger.vectors.embedders.base import Embedder, EmbedderType, Text, setting
 
 if TYPE_CHECKING:

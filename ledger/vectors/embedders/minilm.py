@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ledger.errors import JobError
+from ledger.process.packages import library
 from ledger.vectors.embedders.base import EmbedderType, checked, prompts
 from ledger.vectors.embedders.packages import (
     file_in,
-    library,
     tokenizers_library,
     trial,
     version_of,

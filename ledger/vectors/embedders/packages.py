@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ledger.errors import JobError, Problem
+from ledger.process.packages import library
 from ledger.vectors.embedders.base import Text, setting
 
 if TYPE_CHECKING:
@@ -39,18 +40,6 @@ def file_in(package: str, name: str, remedy: str) -> Path:
         what = f"the package {package} {version_of(package)} holds no {name}"
         raise JobError(what, remedy=remedy)
     return path
-
-
-def library(name: str, remedy: str) -> ModuleType:
-    """The module `name`, imported now.
-
-    Raises:
-        JobError: it cannot be imported; `remedy` says how to install it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise JobError(f"{name} cannot be imported: {error}", remedy=remedy) from error
 
 
 def tokenizers_library() -> ModuleType:

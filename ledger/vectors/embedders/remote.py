@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import email.utils
 import os
 import time
 import weakref
-from datetime import UTC, datetime
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ledger.errors import JobError, Problem, TransientJobError
+from ledger.process.http import BUSY, TOO_MANY_REQUESTS, requested_wait
+from ledger.process.packages import REMOTE, library
 from ledger.vectors.embedders.base import (
     EmbedderType,
     Text,
@@ -22,7 +22,6 @@ from ledger.vectors.embedders.base import (
     prompts,
     setting,
 )
-from ledger.vectors.embedders.packages import library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,17 +37,14 @@ if TYPE_CHECKING:
     Answer = list[Any]
     """One row of numbers for each text, in the order of the texts; not yet checked."""
 
-INSTALL = "pip install 'ledger[remote]'"
 MAX_INPUTS = 64
 MAX_TRIES = 5
 MAX_SECONDS = 60
 CONNECT_SECONDS = 5
 CHECK_SECONDS = 30  # a local server may have to load its model first
-LONGEST_WAIT = 86_400
 SAID = 300
 """How many characters of a server's answer an error repeats."""
 
-BUSY = (429, 500, 502, 503, 504)
 TEXT_REFUSED = (400, 413, 422)
 TRIAL = Text("trial", "", "a trial")
 
@@ -153,12 +149,14 @@ class Remote:
         """
         response = self._send(self._body(prompts(texts, self._settings.prefix)), seconds)
         if response.status_code in BUSY:
-            kind = RateLimitedError if response.status_code == 429 else TransientJobError
+            kind = (
+                RateLimitedError if response.status_code == TOO_MANY_REQUESTS else TransientJobError
+            )
             raise kind(
                 f"{self._url}{self.path} is busy: {self._said(response)}",
                 context=self._context(texts),
                 remedy="wait until the server is well again, then `ledger retry --failed`",
-                after=retry_after(response.headers.get("retry-after", "")),
+                after=requested_wait(response.headers),
             )
         if not response.is_success:
             raise self._refusal(response, texts)
@@ -171,7 +169,7 @@ class Remote:
             raise JobError(self._clear(what), context=context, remedy=remedy) from None
 
     def _send(self, body: dict[str, object], seconds: float) -> httpx2.Response:
-        headers, httpx2 = self._headers(), library("httpx2", INSTALL)
+        headers, httpx2 = self._headers(), library("httpx2", REMOTE)
         timeout = httpx2.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
         where = self._url + self.path
         try:
@@ -237,7 +235,7 @@ class Remote:
     @cached_property
     def _client(self) -> httpx2.Client:
         """One for the process: connections are kept, and its TLS set-up costs 60 ms."""
-        client: httpx2.Client = library("httpx2", INSTALL).Client()
+        client: httpx2.Client = library("httpx2", REMOTE).Client()
         weakref.finalize(self, client.close)
         return client
 
@@ -291,23 +289,8 @@ OPENAI = EmbedderType(lambda _, settings: OpenAI(settings), needs=_NEEDS, takes=
 OLLAMA = EmbedderType(lambda _, settings: Ollama(settings), needs=_NEEDS, takes=_TAKES)
 
 
-def retry_after(header: str) -> float:
-    """The seconds that a Retry-After header asks for, a day at most; 0 when it makes no sense.
-
-    The header holds seconds or a date.
-    """
-    if header.strip().isdecimal():
-        return min(float(header), LONGEST_WAIT)
-    try:
-        when = email.utils.parsedate_to_datetime(header)
-    except ValueError:
-        return 0.0
-    seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_WAIT)
-
-
 def _tenacity() -> ModuleType:
-    return library("tenacity", INSTALL)
+    return library("tenacity", REMOTE)
 
 
 def _wait(state: Any) -> float:

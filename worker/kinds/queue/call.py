@@ -8,19 +8,14 @@ from ledger.errors import TransientJobError
 from ledger.jobs import Spent
 from ledger.queues.functions import find_function, refuse_unstorable
 from worker.failing import reason_for
-from worker.kinds.queue.task import SITES, plan_nothing, task_of
+from worker.kinds.queue.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.jobs import Job, MadeFile
-    from ledger.queues.recipes import Function
+    from ledger.queues.kinds.call import Function
     from worker.context import Context
-
-needs = ()
-sites = SITES
-effects = True
-plan = plan_nothing
 
 
 def run(job: Job, context: Context) -> Iterator[MadeFile]:

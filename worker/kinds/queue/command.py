@@ -1,4 +1,4 @@
-"""Kind `command`: run a program; its file, or what it prints, is the output."""
+"""Kind `command`: run a program; its file, or its standard output, is the output."""
 
 from __future__ import annotations
 
@@ -15,28 +15,24 @@ from ledger.errors import JobError, TransientJobError
 from ledger.jobs import Spent
 from ledger.project.load import STATE_FOLDER
 from ledger.queues.placeholders import fill
-from worker.kinds.queue.task import SITES, plan_nothing, task_of
+from worker.kinds.queue.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from ledger.jobs import Job, MadeFile
-    from ledger.queues.recipes import Command
+    from ledger.queues.kinds.command import Command
     from worker.context import Context
     from worker.kinds.queue.task import Task
 
-needs = ()
-sites = SITES
-effects = True
-plan = plan_nothing
 
 KEPT_BYTES = 4096
-"""Of what a command prints, this much at each end is in the ledger; the rest is in a file."""
+"""How much of each end of what a command prints the ledger keeps; all of it goes to a file."""
 
 
 def run(job: Job, context: Context) -> Iterator[MadeFile]:
-    """Run it, and hand over its output if it ended well.
+    """Run it, and return its output if it ended well.
 
     Raises:
         JobError: it did not, or took too long, or did not make its output.
@@ -76,10 +72,10 @@ def _failure(recipe: Command, facts: dict[str, Any]) -> JobError:
         name = (
             signal.Signals(-status).name if -status in set(signal.Signals) else f"signal {-status}"
         )
-        what, remedy = f"the command was killed by {name}", "find out who or what killed it"
+        what, remedy = f"the command was killed by {name}", "find out what killed it"
     else:
         what = f"the command ended with exit status {status}"
-        remedy = "mend what it says, then `ledger retry --failed` and `ledger spawn`"
+        remedy = "fix what it reports, then `ledger retry --failed` and `ledger spawn`"
     said = (facts.get("stderr") or facts.get("stdout") or "").strip()
     context = said[-1000:] if said else "it printed nothing"
     return TransientJobError(what, context=context, remedy=remedy)
@@ -104,7 +100,7 @@ def _shown(recipe: Command, task: Task) -> str:
 
 
 def _execute(task: Task, made: Path | None, printed: _Printed) -> dict[str, Any]:
-    """Run it in a process group of its own; what it did, and what it took."""
+    """Run it in a process group of its own; returns its exit status and the resources it used."""
     recipe: Command = task.recipe
     started = time.monotonic()
     try:
@@ -122,7 +118,7 @@ def _execute(task: Task, made: Path | None, printed: _Printed) -> dict[str, Any]
         raise JobError(
             f"the command cannot be started: {error.strerror or error}",
             context=_shown(recipe, task),
-            remedy="install the program, or mend PATH or --cwd",
+            remedy="install the program, or fix PATH",
         ) from error
     except ValueError as error:
         raise JobError(
@@ -159,7 +155,7 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENI
 
 
 def _is_ours(name: str) -> bool:
-    """What the coordinator sets for workers is not meant for what they run."""
+    """Whether the coordinator set a variable for its workers, which what they run does not inherit."""
     return name in THREADS
 
 
@@ -169,7 +165,7 @@ def _end_group(pid: int) -> None:
 
 
 class _Deadline:
-    """Ends a process group after so many seconds: TERM, and KILL after the grace."""
+    """Ends a process group after a number of seconds: TERM, and KILL after the grace."""
 
     def __init__(self, pid: int, seconds: float | None, grace: float) -> None:
         self._pid, self._grace, self.passed = pid, grace, False
@@ -187,14 +183,14 @@ class _Deadline:
         self._timer.start()
 
     def stop(self) -> bool:
-        """No more of it; whether the time was up."""
+        """Cancel the deadline; returns whether it had passed."""
         if self._timer is not None:
             self._timer.cancel()
         return self.passed
 
 
 class _Printed:
-    """What a command prints: kept in the ledger if it is short, else its ends, and a file."""
+    """The output of a command: kept in the ledger if it is short, else its two ends, and a file."""
 
     def __init__(self, context: Context, task: Task) -> None:
         task.scratch.mkdir(parents=True, exist_ok=True)
@@ -203,7 +199,7 @@ class _Printed:
         self._name = f"{task.job.id}.{task.job.attempt}"
 
     def kept(self, *, captured: bool, failed: bool) -> dict[str, Any]:
-        """What goes into the ledger; what is too long for it goes into a file that is named there."""
+        """The text that goes into the ledger; a longer one goes into a file that is named there."""
         streams = {"stderr": self.err} | ({} if captured and not failed else {"stdout": self.out})
         facts: dict[str, Any] = {}
         for name, path in streams.items():

@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ledger.jobs import Spent
-from ledger.queues.placeholders import fill
 from worker.kinds.queue.http_client import ask, prepare_client
-from worker.kinds.queue.task import SITES, plan_nothing, task_of
+from worker.kinds.queue.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.jobs import Job, MadeFile
-    from ledger.queues.recipes import Request
+    from ledger.queues.kinds.http import Request
     from worker.context import Context
     from worker.kinds.queue.http_client import Answer
 
-needs = ()
-sites = SITES
-effects = True
-plan = plan_nothing
 
 prepare = prepare_client
 
@@ -29,17 +24,15 @@ KEPT_BYTES = 1_000_000
 
 
 def run(job: Job, context: Context) -> Iterator[MadeFile]:
-    """Ask, and keep the answer."""
+    """Make the request, and keep the answer."""
     task = task_of(job, context)
     recipe: Request = task.recipe
-    more = {"key": task.key}
     request: dict[str, Any] = {
-        "headers": {name: fill(text, job.payload, more) for name, text in recipe.headers.items()}
+        "headers": {name: task.fill(text) for name, text in recipe.headers.items()}
     }
     if recipe.body:
-        request["content"] = fill(recipe.body, job.payload, more).encode("utf-8", "surrogateescape")
-    url = fill(recipe.url, job.payload, more)
-    answer = ask(context, task, recipe.method, url, **request)
+        request["content"] = task.fill(recipe.body).encode("utf-8", "surrogateescape")
+    answer = ask(context, task, recipe.method, task.fill(recipe.url), **request)
     task.record.spent = Spent(calls=1)
     task.record.result = _result(answer, in_file=bool(task.output))
     return task.outputs(data=answer.body)
@@ -57,5 +50,5 @@ def _result(answer: Answer, *, in_file: bool) -> dict[str, Any]:
         try:
             return {**result, "body": json.loads(answer.text)}
         except ValueError:
-            pass  # it is not what it says it is: then it is text
+            pass  # not the JSON that its type promises: keep it as text
     return {**result, "body": answer.text}

@@ -1,4 +1,4 @@
-"""HTTP for the kinds `http` and `llm`: one try a job, what its failure means, and the key kept secret."""
+"""HTTP for queue kinds: one request an attempt, what its failure means, and the key kept secret."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import JobError, TransientJobError, UncertainJobError
+from ledger.process.http import BUSY, TOO_MANY_REQUESTS, requested_wait
+from ledger.process.packages import REMOTE, library
 from ledger.queues.checks import read_key
-from ledger.vectors.embedders.packages import library
-from ledger.vectors.embedders.remote import INSTALL, retry_after
 
 if TYPE_CHECKING:
     import httpx2
@@ -19,20 +19,17 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 SAID = 300
-BUSY = (408, 425, 429, 500, 502, 503, 504, 529)
-REFUSED = 429
 DEFAULT_REST = 1.0
-RESETS = ("retry-after", "x-ratelimit-reset-after", "ratelimit-reset", "x-ratelimit-reset-requests")
 
 
 def client(context: Context) -> httpx2.Client:
-    """One for the process: connections are kept, and its TLS set-up costs 60 ms."""
-    made: httpx2.Client = context.kept("http client", lambda _: library("httpx2", INSTALL).Client())
+    """One client for the process: connections are kept, and its TLS set-up costs 60 ms."""
+    made: httpx2.Client = context.kept("http client", lambda _: library("httpx2", REMOTE).Client())
     return made
 
 
 def prepare_client(context: Context) -> None:
-    """What takes a moment at the first request, done before its turn comes."""
+    """Import and set up what the first request needs, before its turn in a rate comes."""
     client(context)
     for name in ("jinja2", "jsonschema"):
         with suppress(ImportError):
@@ -44,10 +41,10 @@ def ask(context: Context, task: Task, method: str, url: str, **request: Any) -> 
 
     Raises:
         TransientJobError: it was not accepted, and may be later.
-        UncertainJobError: it was sent, and no answer came: nobody knows what it did.
+        UncertainJobError: it was sent, and no answer came, so its effect is unknown.
         JobError: it was refused for good.
     """
-    httpx2 = library("httpx2", INSTALL)
+    httpx2 = library("httpx2", REMOTE)
     key = secret(task)
     headers = {**request.pop("headers", {}), "Idempotency-Key": task.idempotency_key}
     if key:
@@ -59,14 +56,14 @@ def ask(context: Context, task: Task, method: str, url: str, **request: Any) -> 
         raise _no_connection(url, _clear(f"{type(error).__name__} {error}", key)) from None
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         what = f"{_clear(str(error), key)}: {url}"
-        raise JobError(what, remedy="mend --url") from None
+        raise JobError(what, remedy="fix --url") from None
     except httpx2.RequestError as error:
         task.record.uncertain, task.record.spent = True, None
         raise UncertainJobError(
             f"no answer from {url}: {_clear(f'{type(error).__name__} {error}'.strip(), key)}; "
-            "whether it had its effect nobody knows",
+            "whether it had its effect is unknown",
             remedy="look whether it did; `ledger retry --uncertain` does it again, "
-            "`ledger cancel --uncertain` lets it be",
+            "`ledger cancel --uncertain` leaves it",
         ) from None
     task.record.facts["http"] = response.status_code
     answer = Answer(response, key)
@@ -104,10 +101,10 @@ def secret(task: Task) -> str:
     """The key of a queue, "" if it has none.
 
     Raises:
-        JobError: it should have one, and it is not there.
+        JobError: it needs one, and it is not there.
     """
-    recipe = task.recipe
-    return read_key(recipe.key_env, recipe.key_file) if recipe.key_env or recipe.key_file else ""
+    variable, file = task.recipe.key_source()
+    return read_key(variable, file) if variable or file else ""
 
 
 def _clear(text: str, key: str) -> str:
@@ -116,14 +113,14 @@ def _clear(text: str, key: str) -> str:
 
 def _no_connection(url: str, why: str) -> TransientJobError:
     return TransientJobError(
-        f"no connection to {url}: {why}", remedy="start the server, or mend the address"
+        f"no connection to {url}: {why}", remedy="start the server, or fix the address"
     )
 
 
 def _refusal(answer: Answer, url: str, task: Task) -> JobError:
     if answer.status in BUSY:
-        after = _asked_rest(answer)
-        if answer.status == REFUSED:
+        after = requested_wait(answer.headers)
+        if answer.status == TOO_MANY_REQUESTS:
             task.record.rest = after or DEFAULT_REST
         return TransientJobError(
             f"{url} is busy: {answer.said}",
@@ -135,22 +132,5 @@ def _refusal(answer: Answer, url: str, task: Task) -> JobError:
         403: "use a key that may do this",
         404: "check the address, and the model",
     }
-    remedy = remedies.get(answer.status, "mend what the answer names, then `ledger retry --failed`")
+    remedy = remedies.get(answer.status, "fix what the answer names, then `ledger retry --failed`")
     return JobError(f"{url} refused: {answer.said}", remedy=remedy)
-
-
-def _asked_rest(answer: Answer) -> float:
-    """How many seconds the server wants to be left alone, by Retry-After or a rate-limit header."""
-    if exact := answer.headers.get("retry-after-ms", ""):
-        try:
-            return max(0.0, float(exact) / 1000)
-        except ValueError:
-            pass
-    for name in RESETS:
-        text = answer.headers.get(name, "").strip()
-        try:
-            return max(0.0, min(float(text.removesuffix("s")), 86_400.0))
-        except ValueError:
-            if text and (seconds := retry_after(text)):
-                return seconds
-    return 0.0

@@ -10,21 +10,17 @@ from ledger.errors import JobError, TransientJobError
 from ledger.jobs import Spent
 from ledger.queues.schemas import problem_of
 from worker.kinds.queue.http_client import ask, prepare_client
-from worker.kinds.queue.task import SITES, plan_nothing, task_of
+from worker.kinds.queue.task import task_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.jobs import Job, MadeFile
-    from ledger.queues.recipes import Prompt
+    from ledger.queues.kinds.llm import Prompt
     from worker.context import Context
     from worker.kinds.queue.http_client import Answer
     from worker.kinds.queue.task import Task
 
-needs = ()
-sites = SITES
-effects = True
-plan = plan_nothing
 
 prepare = prepare_client
 
@@ -32,15 +28,15 @@ _FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
 
 
 def run(job: Job, context: Context) -> Iterator[MadeFile]:
-    """Ask, look whether the answer is what was asked for, and keep it.
+    """Send the prompt, check the answer, and keep it.
 
     Raises:
-        JobError: the server's answer is none of this protocol.
+        JobError: the server does not speak this protocol.
         TransientJobError: the answer does not fit the schema; the next one may.
     """
     task = task_of(job, context)
     value = task.kept_result
-    if value is None:  # else only its file was lost: it is not paid for again
+    if value is None:  # else only its file was lost: the answer is not paid for again
         value = _ask(task, context)
     task.record.result = value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
@@ -51,7 +47,7 @@ def _ask(task: Task, context: Context) -> Any:
     recipe: Prompt = task.recipe
     url = f"{recipe.url}/{recipe.endpoint}"
     answer = ask(context, task, "POST", url, json=recipe.body(task.job.payload))
-    task.record.spent = None  # paid for, whatever comes of it; nobody knows how much yet
+    task.record.spent = None  # paid for in any case; how much is not known yet
     reply = _parsed(answer, url)
     task.record.spent = _usage(reply)
     return _value(reply, answer, task)
@@ -71,7 +67,7 @@ def _parsed(answer: Answer, url: str) -> dict[str, Any]:
 
 
 def _usage(reply: dict[str, Any]) -> Spent | None:
-    """What the server counted; None if it does not say, and then all that was reserved counts."""
+    """The tokens that the server counted; None if it does not say: then all that was reserved counts."""
     usage = reply.get("usage")
     try:
         return Spent(int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0), 1)  # type: ignore[index,union-attr]

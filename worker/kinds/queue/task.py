@@ -1,4 +1,4 @@
-"""What the kinds of queues share: the recipe of a job, its scratch folder, its one output."""
+"""What `run` of every queue kind needs: a job's recipe, its scratch folder, its one output."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from ledger.errors import JobError
 from ledger.fingerprint import fingerprint
 from ledger.jobs import AttemptRecord, MadeFile
 from ledger.process import clock
-from ledger.queues.recipes import output_of, recipe_of
+from ledger.queues.kinds import recipe_of
+from ledger.queues.placeholders import fill
+from ledger.queues.recipes import output_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from ledger.jobs import Job
-    from ledger.planning.plan import Plan
     from worker.context import Context
-
-SITES = ("bulk",)
-"""Kinds of queues plan nothing for any site; this is what their own has to choose from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job of a queue with all that it takes to do it."""
+    """A job of a queue with all that `run` needs.
+
+    `record` is the attempt's: `run` sets its `result`, `facts` and `spent`.
+    """
 
     job: Job
     queue: str
@@ -41,16 +42,20 @@ class Task:
 
     @property
     def key(self) -> str:
-        """What the job is called in its queue."""
+        """The key of the job in its queue."""
         return self.job.key.partition("/")[2]
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every try at this job, and for no other job."""
+        """The same for every attempt at this job, and for no other job."""
         return fingerprint(self.job.name, self.job.fingerprint)
 
+    def fill(self, template: str) -> str:
+        """A template with the values of the job's item: `{}`, `{path}`, `{lang}`, and `{key}`."""
+        return fill(template, self.job.payload, {"key": self.key})
+
     def scratch_path(self) -> Path:
-        """Where to make the output, under its own name; it goes to its place when it is whole."""
+        """Where to make the output, under its own name; the worker publishes it when `run` ends."""
         self.scratch.mkdir(parents=True, exist_ok=True)
         path = self.scratch / (PurePosixPath(self.output).name or "out")
         path.unlink(missing_ok=True)
@@ -71,6 +76,7 @@ def task_of(job: Job, context: Context) -> Task:
 
     Raises:
         JobError: its queue is gone.
+        LedgerError: its kind is not installed.
     """
     queue = context.queue(job)
     if queue is None:
@@ -88,9 +94,3 @@ def task_of(job: Job, context: Context) -> Task:
         os.path.normpath(output) if output else "", context.project.root, context.scratch,
         None if context.store is None else context.store.result(job.id),
     )  # fmt: skip
-
-
-def plan_nothing(plan: Plan) -> tuple[()]:
-    """A queue's jobs come from `ledger add`."""
-    del plan
-    return ()

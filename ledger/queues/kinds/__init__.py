@@ -1,0 +1,144 @@
+"""Queue kinds: what one consists of, and how it is found by its name.
+
+A queue kind is a class of recipes (what `ledger add KIND` takes, and how an item becomes a job) and
+a function `run` (do one job). A package of its own has both in one module, which it names in the
+entry-point group `ledger.queue_kinds`; docs/queue-kinds.md starts from an example. The kinds that
+come with Ledger have their recipes here and `run` in `worker/kinds/queue/`, and are found without
+searching what is installed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ledger.errors import LedgerError
+from ledger.queues.recipes import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.metadata import EntryPoint
+
+    from ledger.jobs import Job, MadeFile
+
+GROUP = "ledger.queue_kinds"
+SHIPPED = ("command", "llm", "http", "call")
+
+
+class QueueKind(Protocol):
+    """The module of a queue kind.
+
+    It may also have `prepare(context)`, called once in each worker before the first job of the
+    kind: what takes long there is not part of a job that has its turn in a rate.
+    """
+
+    recipe: type[Recipe]
+
+    def run(self, job: Job, context: Any) -> Iterable[MadeFile]:
+        """Do one job: the file that it makes, if any. `context` is a `worker.context.Context`."""
+        ...
+
+
+def kind_names() -> list[str]:
+    """The kinds that `ledger add` knows, those of other packages last."""
+    return [name for name in SHIPPED if recipe_type(name).is_added_by_hand] + sorted(_installed())
+
+
+@cache
+def recipe_type(kind: str) -> type[Recipe]:
+    """The class of the recipes of that kind.
+
+    Raises:
+        LedgerError: the kind is not installed, or cannot be used.
+    """
+    if kind in SHIPPED:
+        return cast("QueueKind", import_module(f"{__name__}.{kind}")).recipe
+    return _load(kind).recipe
+
+
+def recipe_of(kind: str, values: dict[str, Any]) -> Recipe:
+    """The recipe of a queue of that kind, from what the ledger keeps of it.
+
+    Raises:
+        LedgerError: the kind is not installed, or cannot be used.
+    """
+    return recipe_type(kind).from_dict(values)
+
+
+def module_of(kind: str) -> str:
+    """The name of the module whose `run` does the jobs of that kind.
+
+    Raises:
+        LedgerError: the kind is not installed, or cannot be used.
+    """
+    if kind in SHIPPED:
+        return f"worker.kinds.queue.{kind}"
+    _load(kind)
+    return _installed()[kind].module
+
+
+def kinds_with_option(flag: str) -> list[str]:
+    """The kinds that have an option of that name; a kind that cannot be loaded has none."""
+    found = []
+    for kind in kind_names():
+        try:
+            options = recipe_type(kind).options()
+        except LedgerError:
+            continue
+        if any(flag in option.opts for option in options):
+            found.append(kind)
+    return found
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    return {name: point for name, point in found.items() if name not in SHIPPED}
+
+
+def _load(kind: str) -> QueueKind:
+    """Import the kind of another package, and check that it is whole.
+
+    Raises:
+        LedgerError: it is not installed, cannot be imported, or lacks something.
+    """
+    point = _installed().get(kind)
+    if point is None:
+        raise LedgerError(
+            f"no queue kind is called {kind!r}",
+            context=f"installed kinds: {', '.join(kind_names())}",
+            remedy="use one of them, or install the package that provides it",
+        )
+    try:
+        module = point.load()
+    except Exception as error:
+        raise _unusable(point, f"{type(error).__name__}: {error}") from error
+    if fault := _fault(kind, module):
+        raise _unusable(point, fault)
+    return cast("QueueKind", module)
+
+
+def _fault(kind: str, module: Any) -> str:
+    """Why a module cannot be a queue kind; "" if it can."""
+    from importlib.metadata import entry_points
+
+    recipe = getattr(module, "recipe", None)
+    if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
+        return "it has no `recipe`, a subclass of ledger.queues.recipes.Recipe"
+    if not callable(getattr(module, "run", None)):
+        return "it has no function `run(job, context)`"
+    if entry_points(group="ledger.kinds", name=kind):
+        return "a page kind has that name too"
+    return ""
+
+
+def _unusable(point: EntryPoint, why: str) -> LedgerError:
+    package = point.dist.name if point.dist is not None else point.module
+    return LedgerError(
+        f"the queue kind {point.name!r} cannot be used: {why}",
+        context=f"module {point.module} of the package {package}",
+        remedy=f"fix or uninstall {package}; docs/queue-kinds.md shows a kind that works",
+    )
