@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import click
 from ledger import __version__
 from ledger.cli.queues import COMMANDS, as_json, in_project, limit_options, take_limits
 from ledger.errors import LedgerError
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
@@ -142,7 +144,7 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
 @as_json
 def spawn(
     folder: Path, *, json_: bool, load: float | None, memfree: str | None, temp: float | None,
-    detach: bool, **orders: Any,
+    detach: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Build what is planned with WORKERS worker processes (default: one per core).
 
@@ -155,19 +157,24 @@ def spawn(
     ledger spawn 2 --nice --cool-down 1          for a machine that runs hot
     ledger spawn 20 --only facts --budget 25.00 --rate 300/min
     """
-    from ledger.coordinator.spawn import SpawnOptions, build
+    from ledger.coordinator.spawn import SpawnOptions, preview, run
     from ledger.coordinator.throttle import Throttle
+    from ledger.views.choose import make_view
+    from ledger.views.outcome import show_outcome, show_preview
 
-    limits = take_limits(orders)
+    limits = take_limits(settings)
     throttle = Throttle(load, _bytes(memfree), temp)
     project = _project(folder)
     if detach:
         from ledger.coordinator.control import detach as spawn_elsewhere
 
         sys.exit(spawn_elsewhere(project, sys.argv[1:]))
-    sys.exit(
-        build(project, SpawnOptions(limits=limits, throttle=throttle, **orders), as_json=json_)
-    )
+    options = SpawnOptions(limits=limits, throttle=throttle, **settings)
+    if options.dry_run:
+        show_preview(preview(project, options), options.limit, as_json=json_)
+    else:
+        view = make_view(quiet=options.quiet, as_json=json_)
+        sys.exit(run(project, options, view, partial(show_outcome, as_json=json_)))
 
 
 @main.command()
@@ -239,7 +246,8 @@ def retry(
     count = put_back(
         _project(folder), failed_only=not all_, kind=kind, key=key, only=only, uncertain=uncertain
     )
-    click.echo(json.dumps({"retried": count}) if json_ else f"{count:,} jobs are pending again")
+    pending = f"{counted(count, 'job')} {'is' if count == 1 else 'are'} pending again"
+    click.echo(json.dumps({"retried": count}) if json_ else pending)
 
 
 @main.command()

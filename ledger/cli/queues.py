@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ledger.text import counted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -200,7 +202,7 @@ def cancel(
     if not (only or uncertain):
         raise click.UsageError("say which: --only NAME or --uncertain")
     count = cancel_jobs(_project(folder), only, key=key, uncertain=uncertain)
-    click.echo(json.dumps({"cancelled": count}) if json_ else f"{count:,} jobs cancelled")
+    click.echo(json.dumps({"cancelled": count}) if json_ else f"{counted(count, 'job')} cancelled")
 
 
 @click.command()
@@ -217,7 +219,7 @@ def stop(folder: Path, *, now: bool) -> None:
 @in_project
 def attach(folder: Path) -> None:
     """Watch the run that goes on here, until it ends or Ctrl+C; the run does not mind."""
-    from ledger.coordinator.control import attach as watch
+    from ledger.views.attach import attach as watch
 
     sys.exit(watch(_project(folder)))
 

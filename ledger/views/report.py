@@ -1,4 +1,4 @@
-"""`ledger report`: one HTML file that says what was done, how fast, by whom, at what price.
+"""`ledger report`: one HTML file with the state, throughput, failures and spend of a project.
 
 Every reading is a short one, so that a run that goes on is not held up; what is read first may
 therefore be a moment older than what is read last.
@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger import __version__
-from ledger.coordinator.recovery import coordinator_lives
 from ledger.files import write_whole
 from ledger.process import clock
 from ledger.project.templates import Templates
 from ledger.store.claims import Store
-from ledger.store.queues import all_queues
 from ledger.text import counted
 from ledger.views import charts
+from ledger.views.attach import read_snapshot
 from ledger.views.causes import causes_of, key_in_queue
 from ledger.views.charts import Part
 from ledger.views.figures import durations, spend, throughput, timeline
-from ledger.views.legible import in_seconds, legible, moment
+from ledger.views.format import in_seconds, legible, moment
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ledger.project.load import Project
     from ledger.store.claims import KindCount
+    from ledger.views.snapshot import Snapshot
 
 TEMPLATE = "report.html"
 TRIES = 2_000
@@ -48,8 +48,7 @@ def write_report(project: Project, output: Path | None) -> str:
     """
     path = project.state / "report.html" if output is None else output
     with Store(project.ledger_path, read_only=True) as store:
-        facts = gather(store)
-    facts["going_on"] = coordinator_lives(project)
+        facts = gather(store, read_snapshot(project, store))
     words = {"counted": counted, "moment": moment, "seconds": in_seconds, "legible": legible}
     name = legible(project.root.resolve().name)
     text = Templates(project).render(
@@ -62,28 +61,28 @@ def write_report(project: Project, output: Path | None) -> str:
     return f"wrote {shown.relative_to(here) if shown.is_relative_to(here) else shown}"
 
 
-def gather(store: Store) -> dict[str, Any]:
-    """All that the report says, by the names that its template uses."""
-    counts, run = store.counts(), store.last_run()
+def gather(store: Store, snapshot: Snapshot) -> dict[str, Any]:
+    """The content of the report, by the names that its template uses."""
     begun = store.rows("count_runs")[0]
     causes = causes_of(store.run("latest_failures", limit=FAILURES))
     uncertain = store.run("uncertain_jobs")
     return {
-        "counts": [Standing(count, standing_bar(count)) for count in counts],
-        "totals": {state: sum(getattr(count, state) for count in counts) for state in STATES},
+        "counts": [Standing(count, standing_bar(count)) for count in snapshot.counts],
+        "totals": {state: snapshot.count(state) for state in STATES},
         "runs": begun["runs"],
         "first": begun["first"],
-        "run": run,
+        "run": snapshot.run,
+        "going_on": snapshot.going_on,
         "uncertain": list(islice(uncertain, UNCERTAIN)),
         "more_uncertain": sum(1 for _ in uncertain),
-        "throughput": throughput(store, run),
-        "durations": durations(store, counts),
+        "throughput": throughput(store, snapshot.run),
+        "durations": durations(store, snapshot.counts),
         "timeline": timeline(store.rows("latest_attempts", limit=TRIES)),
         "causes": causes[:CAUSES],
         "more_causes": len(causes) - CAUSES,
         "cut_failures": sum(cause.tries for cause in causes) == FAILURES,
         "key_in_queue": key_in_queue,
-        "spend": [spend(store, queue) for queue in all_queues(store)],
+        "spend": [spend(store, queue) for queue in snapshot.queues],
     }
 
 
