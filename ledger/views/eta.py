@@ -173,7 +173,9 @@ def write_measured(path: Path, run: int, measured: Measured) -> None:
     """
     facts = {"run": run, "rate": measured.rate, "seconds": dict(measured.seconds)}
     temporary = path.with_name(f"{path.name}.new")  # there is one coordinator, hence one writer
-    temporary.write_text(json.dumps(facts), "utf-8")
+    temporary.unlink(missing_ok=True)  # whatever is there, a link too
+    with temporary.open("x", encoding="utf-8") as file:
+        json.dump(facts, file)
     temporary.replace(path)
 
 

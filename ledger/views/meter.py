@@ -84,6 +84,8 @@ class Meter:
     processes once a second.
     """
 
+    remote = False
+
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._before: Snapshot | None = None
@@ -113,6 +115,7 @@ class Meter:
             run=run,
             going_on=coordinated and run is not None and run.ended_at is None,
             coordinated=coordinated,
+            remote=self.remote,
         )
         return self._before
 
@@ -163,6 +166,8 @@ class RemoteMeter(Meter):
 
     Time, rate and time left are those of the run, not of the watching.
     """
+
+    remote = True
 
     def _is_coordinated(self, watched: Watched) -> bool:
         return coordinator_lives(watched.project)

@@ -99,7 +99,8 @@ class Snapshot:
     not ended it. `before` is how many jobs were settled before it began, `rate` the jobs that it
     settles in a second, as measured (None before there is anything to measure), `worker_count`
     how many workers were asked for, `ending` why no more jobs are claimed, if so, `waits_for` why
-    nothing new begins for the moment. Of the failed jobs `parked` are parked.
+    nothing new begins for the moment. Of the failed jobs `parked` are parked. `coordinated` says
+    whether a coordinator is alive, also one that plans; `remote` whether it is another process.
     """
 
     elapsed: float
@@ -117,6 +118,7 @@ class Snapshot:
     run: RunFacts | None = None
     going_on: bool = False
     coordinated: bool = False
+    remote: bool = False
 
     def count(self, state: str) -> int:
         """Jobs in a state, over all kinds."""

@@ -272,6 +272,8 @@ def _note(snapshot: Snapshot) -> Text:
         line.append(f"nothing new begins: {snapshot.waits_for}", "yellow")
     elif snapshot.forecast and snapshot.forecast.unmeasured:
         line.append(f"not measured yet: {', '.join(snapshot.forecast.unmeasured)}", "dim")
+    elif snapshot.remote:
+        line.append("Ctrl+C ends this view; the run goes on", "dim")
     else:
         line.append("Ctrl+C stops after the jobs in flight; nothing is lost", "dim")
     return line

@@ -52,7 +52,7 @@ def test_cancel_takes_what_waits(bulk: Bulk) -> None:
     bulk.add("x", "--out", "{}.txt", "--", "echo", "{}", ":::", "a", "b", "c")
     bulk.spawn("--limit", 1)
     bulk.run("retry", "--key", "x/c", "--all")
-    assert "1 jobs cancelled" in bulk.run("cancel", "--only", "x", "--key", "c")
+    assert "1 job cancelled" in bulk.run("cancel", "--only", "x", "--key", "c")
     assert bulk.states("x") == {"a": "done", "b": "done"}
     bulk.add("z", "--", "echo", "{}", ":::", "1", "2")
     assert "2 jobs cancelled" in bulk.run("cancel", "--only", "z")
