@@ -701,9 +701,6 @@ ORDER BY jobs.phase, attempts.outcome;
 SELECT phase, count(*) AS n FROM jobs WHERE uncertain > 0 GROUP BY phase;
 
 -- name: latest_rate_changes
-SELECT at, per_second, why FROM rate_changes WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
-
--- name: rate_changes_of
 -- The latest changes of a queue's rate, newest first.
 SELECT at, per_second, why FROM rate_changes WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
 

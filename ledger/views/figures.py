@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 WORKERS = 64
 RATE_CHANGES = 500
-"""The limits of what is shown."""
+"""The most worker lines and rate changes that a report shows."""
 
 # -- throughput -------------------------------------------------------------------------------
 
 
 class Throughput(NamedTuple):
-    """Bars over a stretch of time: how wide one is, and how high the highest."""
+    """Bars over time: the seconds that one covers (`width`), and the jobs of the highest (`top`)."""
 
     name: str
     chart: Markup
@@ -45,7 +45,7 @@ class Throughput(NamedTuple):
 
 
 def throughput(store: Store, run: RunFacts | None) -> list[Throughput]:
-    """Over all the time there is, and over the last run where that would be a corner of it."""
+    """Over all runs, and over the last run alone where that is a small part of the time."""
     whole = _throughput(store, "All runs", 0.0)
     if whole is None or run is None:
         return [whole] if whole else []
@@ -81,7 +81,7 @@ def _bar(row: Row, width: float) -> list[Part]:
 
 
 class Durations(NamedTuple):
-    """How long the jobs of a queue or kind took, in seconds."""
+    """Durations of the jobs of a queue or kind, in seconds."""
 
     name: str
     tries: int
@@ -93,7 +93,7 @@ class Durations(NamedTuple):
 
 
 class DurationTable(NamedTuple):
-    """Of all queues and kinds; their distributions are over the same durations."""
+    """Durations of all queues and kinds; their distributions have the same buckets."""
 
     rows: list[Durations]
     low: float
@@ -101,7 +101,7 @@ class DurationTable(NamedTuple):
 
 
 def durations(store: Store, counts: Sequence[KindCount]) -> DurationTable | None:
-    """None where nothing was ever tried."""
+    """Durations by queue and kind; None before the first attempt."""
     taken: dict[tuple[int, str], array[float]] = {}
     for phase, kind, seconds in store.run("durations"):
         taken.setdefault((phase, kind), array("d")).append(seconds)
@@ -125,7 +125,7 @@ def _durations(name: str, values: array[float], edges: Sequence[float]) -> Durat
 
 
 class Timeline(NamedTuple):
-    """A line a worker: what it tried when, and what came of it."""
+    """A line for each worker: its attempts in time, and their outcomes."""
 
     run: int
     lines: list[tuple[int, Markup]]
@@ -136,7 +136,7 @@ class Timeline(NamedTuple):
 
 
 def timeline(rows: Sequence[Row]) -> Timeline | None:
-    """None where nothing was tried."""
+    """Attempts by worker; None where there are none."""
     if not rows:
         return None
     first = min(row["started_at"] for row in rows)
@@ -162,10 +162,10 @@ def _span(row: Row, first: float, last: float) -> Span:
 
 
 class Spend(NamedTuple):
-    """What a queue has spent, and how its rate went."""
+    """What a queue has spent, and its rate over time."""
 
     name: str
-    said: str
+    spent: str
     share: Markup | None
     rate: str
     chart: Markup | None
@@ -175,7 +175,7 @@ class Spend(NamedTuple):
 
 
 def spend(store: Store, queue: QueueState) -> Spend:
-    """Of one queue."""
+    """The spend of one queue."""
     changes = read_rate_changes(store, queue, RATE_CHANGES)
     points = [(change.at, change.per_second) for change in changes]
     facts = queue.name, spending(queue), _share(queue), _rate(queue)
@@ -188,7 +188,7 @@ def spend(store: Store, queue: QueueState) -> Spend:
 
 
 def _share(queue: QueueState) -> Markup | None:
-    """How much of the ceiling that is nearest is used."""
+    """Draw the used share of the ceiling that is nearest."""
     ceilings = (
         (queue.money_spent, queue.money_ceiling),
         (queue.tokens_spent, queue.tokens_ceiling),

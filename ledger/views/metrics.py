@@ -1,8 +1,8 @@
 """`ledger metrics`: the ledger in numbers, as OpenMetrics text.
 
-node_exporter's textfile collector reads the older Prometheus format. What is written here is
-valid in both: there are gauges and counters only (it refuses a file that names a type it does not
-know, such as `info`), and no help text has a quotation mark (which the two escape differently).
+node_exporter's textfile collector reads the older Prometheus format. The text is valid in both:
+it has gauges and counters only (the collector refuses a file with a type that it does not know,
+such as `info`), and no help text has a quotation mark (which the two escape differently).
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ OF_A_QUEUE: tuple[tuple[str, Sort, str, Callable[[QueueState], float | None]], .
 
 
 class Sample(NamedTuple):
-    """A number, and the labels that tell it from others of its family."""
+    """A number, and the labels that identify it within its family."""
 
     value: float
     labels: dict[str, str]
 
 
 class Family(NamedTuple):
-    """Numbers of one meaning. A counter's samples are called `NAME_total`."""
+    """Samples of one metric. A counter's samples are called `NAME_total`."""
 
     name: str
     sort: Sort
@@ -78,7 +78,7 @@ class Family(NamedTuple):
     samples: list[Sample]
 
     def lines(self) -> Iterator[str]:
-        """As OpenMetrics has it."""
+        """Its lines of OpenMetrics text."""
         suffix = "_total" if self.sort == "counter" else ""
         yield f"# HELP ledger_{self.name} {self.help}"
         yield f"# TYPE ledger_{self.name} {self.sort}"

@@ -1,7 +1,7 @@
 """`ledger report`: one HTML file with the state, throughput, failures and spend of a project.
 
-Every reading is a short one, so that a run that goes on is not held up; what is read first may
-therefore be a moment older than what is read last.
+Every read is a short one, so that no worker waits for it; what is read first may therefore be a
+moment older than what is read last.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ TRIES = 2_000
 FAILURES = 100_000
 CAUSES = 50
 UNCERTAIN = 50
-"""The limits of what is shown, so that a browser can show it; each is said where it cuts."""
+"""Limits that keep the page small enough for a browser; the page names each one that cuts."""
 
 STATES = ("done", "running", "pending", "deselected", "failed")
 
 
 def write_report(project: Project, output: Path | None) -> str:
-    """Write the report, whole or not at all; returns a sentence that says where it is.
+    """Write the report, whole or not at all; returns a sentence with its path.
 
     Raises:
-        LedgerError: there is no ledger, or no writing there.
+        LedgerError: there is no ledger, or the path cannot be written.
     """
     path = project.state / "report.html" if output is None else output
     with Store(project.ledger_path, read_only=True) as store:
@@ -80,25 +80,25 @@ def gather(store: Store, snapshot: Snapshot) -> dict[str, Any]:
         "timeline": timeline(store.rows("latest_attempts", limit=TRIES)),
         "causes": causes[:CAUSES],
         "more_causes": len(causes) - CAUSES,
-        "cut_failures": sum(cause.tries for cause in causes) == FAILURES,
+        "cut_failures": sum(cause.attempts for cause in causes) == FAILURES,
         "key_in_queue": key_in_queue,
         "spend": [spend(store, queue) for queue in snapshot.queues],
     }
 
 
-# -- what there is ----------------------------------------------------------------------------
+# -- jobs by state ----------------------------------------------------------------------------
 
 
 class Standing(NamedTuple):
-    """Where the jobs of a queue or kind stand, and a bar of it."""
+    """The jobs of a queue or kind by state, as numbers and as a bar."""
 
     of: KindCount
     bar: Markup
 
 
 def standing_bar(count: KindCount) -> Markup:
-    """How much of it is in which state."""
+    """Draw the share of each state."""
     amounts = [(getattr(count, state), state) for state in STATES]
     parts = [Part(amount, state, f"{amount:,} {state}") for amount, state in amounts]
-    said = ", ".join(part.title for part in parts if part.amount)
-    return charts.shares(parts, said or "no jobs")
+    label = ", ".join(part.title for part in parts if part.amount)
+    return charts.shares(parts, label or "no jobs")

@@ -75,7 +75,7 @@ class LiveView(View):
             redirect_stderr=False,
         )
         live.start()
-        # Should an error end the program, the panel stays as it was and the cursor comes back.
+        # If an error ends the program, the panel stays as it was and the cursor comes back.
         atexit.register(self._console.show_cursor, True)
         return live
 
@@ -96,7 +96,7 @@ class LiveView(View):
 
 
 def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
-    """One picture of the run that fits a terminal of this size."""
+    """Draw the run so that it fits a terminal of this size."""
     foot = _foot(snapshot, size.width)
     room = max(0, size.height - 1 - len(foot))
     workers = min(snapshot.worker_count, WORKER_LINES)
@@ -112,7 +112,7 @@ def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
 
 
 def _phases(snapshot: Snapshot, width: int, room: int) -> list[Text]:
-    """The phases in as much detail as there is room for: finished, present, still to come."""
+    """Draw the phases in as much detail as there is room for: finished, present, to come."""
     counts = [count for count in snapshot.counts if count.total]
     phases = [list(group) for _, group in groupby(counts, key=lambda count: count.stage)]
     finished = [phase for phase in phases if all(_is_settled(count) for count in phase)]
