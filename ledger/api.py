@@ -186,7 +186,7 @@ class Ledger:
             StoppedError: it was asked to stop.
         """
         from ledger.coordinator.spawn import SpawnOptions, run
-        from ledger.views.progress import make_view
+        from ledger.views.choose import make_view
 
         names = () if only is None else (only.name if isinstance(only, Function) else only,)
         options = SpawnOptions(

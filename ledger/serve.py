@@ -15,10 +15,13 @@ from urllib.parse import urlsplit
 
 import click
 
-from ledger.coordinator.spawn import SpawnOptions, build
+from ledger.coordinator.spawn import SpawnOptions, run
 from ledger.errors import BadInputError, Exit, LedgerError
 from ledger.planning.init import plan_project
 from ledger.project.load import STATE_FOLDER, load_project
+from ledger.text import counted
+from ledger.views.outcome import show_outcome
+from ledger.views.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -235,7 +238,7 @@ def _build(folder: Path, workers: int | None, changes: Changes, *, first: bool =
     try:
         report = plan_project(folder, None, dry_run=False)
         orders = SpawnOptions(workers=workers, keep_going=True, quiet=True)
-        code = build(load_project(folder), orders)
+        code = run(load_project(folder), orders, View(), show_outcome)
     except LedgerError as error:
         if first and not isinstance(error, BadInputError):
             raise
@@ -244,6 +247,6 @@ def _build(folder: Path, workers: int | None, changes: Changes, *, first: bool =
     took = time.perf_counter() - started
     if code == Exit.DONE:
         touched = report.changes.added + report.changes.changed + report.changes.removed
-        click.echo(f"built in {took:.2f} s, {touched:,} jobs", err=True)
+        click.echo(f"built in {took:.2f} s, {counted(touched, 'job')}", err=True)
         return changes.tell()
     return changes.tell("some pages failed: see the terminal")

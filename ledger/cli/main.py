@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ledger import __version__
 from ledger.cli.options import as_json, in_project, limit_options, take_limits
 from ledger.cli.queues import COMMANDS
 from ledger.errors import LedgerError
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
@@ -22,17 +24,17 @@ if TYPE_CHECKING:
 
 LEDGER_FILE = Path(".ledger", "ledger.db")
 DISK_REMEDIES = {
-    errno.ENOSPC: "make room on that disk, then do it again",
-    errno.EDQUOT: "make room on that disk, then do it again",
+    errno.ENOSPC: "make room on that disk, then run the command again",
+    errno.EDQUOT: "make room on that disk, then run the command again",
     errno.EROFS: "mount that disk for writing, or move the project to another",
     errno.EACCES: "let this user read and write there",
     errno.EPERM: "let this user read and write there",
-    errno.EIO: "the disk fails: see `dmesg`, and copy the project to a sound one",
+    errno.EIO: "the disk fails: see `dmesg`, and copy the project to another",
 }
 
 
 class Commands(click.Group):
-    """Turns what a command refuses, and what SQLite does, into its text and exit code."""
+    """Print what a command refuses and what SQLite reports, and exit with the code of it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -85,7 +87,7 @@ def main(ctx: click.Context) -> None:
     metavar="KIND",
     help="Of a new project: poems, blog, bulk, or one that a package adds; by default what is there decides.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would change, and change nothing.")
 @as_json
 def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, json_: bool) -> None:
     """Plan the project: read the corpus and write every job into the ledger.
@@ -138,16 +140,16 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
 @click.option("--memfree", metavar="BYTES", help="Begin nothing with less memory free, as 500M.")
 @click.option("--temp", type=float, metavar="°C", help="Begin nothing while the machine is hotter.")
 @click.option("--detach", is_flag=True, help="Go on in the background; `ledger attach` watches.")
-@click.option("--dry-run", is_flag=True, help="Say what would be built, and build nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be built, and build nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @as_json
 def spawn(
     folder: Path, *, json_: bool, load: float | None, memfree: str | None, temp: float | None,
-    detach: bool, **orders: Any,
+    detach: bool, **settings: Any,
 ) -> None:  # fmt: skip
     """Build what is planned with WORKERS worker processes (default: one per core).
 
-    Ctrl+C finishes the pages in hand; a second Ctrl+C stops at once. Nothing is lost either
+    Ctrl+C finishes the jobs in flight; a second Ctrl+C stops at once. Nothing is lost either
     way: the same command goes on from there.
 
     \b
@@ -156,19 +158,24 @@ def spawn(
     ledger spawn 2 --nice --cool-down 1          for a machine that runs hot
     ledger spawn 20 --only facts --budget 25.00 --rate 300/min
     """
-    from ledger.coordinator.spawn import SpawnOptions, build
+    from ledger.coordinator.spawn import SpawnOptions, preview, run
     from ledger.coordinator.throttle import Throttle
+    from ledger.views.choose import make_view
+    from ledger.views.outcome import show_outcome, show_preview
 
-    limits = take_limits(orders)
+    limits = take_limits(settings)
     throttle = Throttle(load, _bytes(memfree), temp)
     project = _project(folder)
     if detach:
         from ledger.coordinator.control import detach as spawn_elsewhere
 
         sys.exit(spawn_elsewhere(project, sys.argv[1:]))
-    sys.exit(
-        build(project, SpawnOptions(limits=limits, throttle=throttle, **orders), as_json=json_)
-    )
+    options = SpawnOptions(limits=limits, throttle=throttle, **settings)
+    if options.dry_run:
+        show_preview(preview(project, options), options.limit, as_json=json_)
+    else:
+        view = make_view(quiet=options.quiet, as_json=json_)
+        sys.exit(run(project, options, view, partial(show_outcome, as_json=json_)))
 
 
 @main.command()
@@ -181,7 +188,7 @@ def serve(workers: int | None, folder: Path, port: int, *, open_browser: bool) -
     """Show the site on this machine; after every edit build what it touches, and reload.
 
     Plans, builds with WORKERS worker processes (default: one per core), and serves on
-    127.0.0.1 alone, until Ctrl+C. What is wrong is told here and on the open pages.
+    127.0.0.1 alone, until Ctrl+C. Errors are shown here and on the open pages.
 
     \b
     ledger serve
@@ -197,7 +204,7 @@ def serve(workers: int | None, folder: Path, port: int, *, open_browser: bool) -
 @click.option("--watch", is_flag=True, help="Show it again every second until Ctrl+C.")
 @as_json
 def status(folder: Path, watch: bool, json_: bool) -> None:
-    """What is done, running and failed, and why. Reads only, also while workers write.
+    """Show what is done, running and failed, and why. Reads only, also while workers write.
 
     \b
     ledger status
@@ -216,7 +223,7 @@ def status(folder: Path, watch: bool, json_: bool) -> None:
 @click.option("--kind", metavar="KIND", help="Only jobs of this kind.")
 @click.option("--key", metavar="KEY", help="Only the job with this key.")
 @click.option(
-    "--uncertain", is_flag=True, help="Put back held jobs that may have had their effect."
+    "--uncertain", is_flag=True, help="Put back parked jobs, which may have had their effect."
 )
 @as_json
 def retry(
@@ -240,15 +247,16 @@ def retry(
     count = put_back(
         _project(folder), failed_only=not all_, kind=kind, key=key, only=only, uncertain=uncertain
     )
-    click.echo(json.dumps({"retried": count}) if json_ else f"{count:,} jobs are pending again")
+    pending = f"{counted(count, 'job')} {'is' if count == 1 else 'are'} pending again"
+    click.echo(json.dumps({"retried": count}) if json_ else pending)
 
 
 @main.command()
 @in_project
-@click.option("--fix", is_flag=True, help="Mend what is safe to mend; not while a build runs.")
+@click.option("--fix", is_flag=True, help="Repair what is safe to repair; not while a build runs.")
 @as_json
 def doctor(folder: Path, fix: bool, json_: bool) -> None:
-    """Look at everything that can be wrong with the project, and say what to do about it.
+    """Check everything that can be wrong with the project, and print a remedy for each.
 
     The ledger, dead workers' leases, every file of the site, vectors, rankings, disk and
     limits. Writes nothing without --fix. Exits with 1 if there are errors or warnings.

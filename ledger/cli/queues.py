@@ -11,6 +11,7 @@ import click
 
 from ledger.cli.add import add
 from ledger.cli.options import as_json, in_project
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
@@ -62,7 +63,7 @@ def cancel(
     if not (only or uncertain):
         raise click.UsageError("say which: --only NAME or --uncertain")
     count = cancel_jobs(_project(folder), only, key=key, uncertain=uncertain)
-    click.echo(json.dumps({"cancelled": count}) if json_ else f"{count:,} jobs cancelled")
+    click.echo(json.dumps({"cancelled": count}) if json_ else f"{counted(count, 'job')} cancelled")
 
 
 @click.command()
@@ -81,7 +82,7 @@ def stop(folder: Path, *, now: bool) -> None:
 @in_project
 def attach(folder: Path) -> None:
     """Watch the run that goes on here, until it ends or Ctrl+C, which leaves the run alone."""
-    from ledger.coordinator.control import attach as watch
+    from ledger.views.attach import attach as watch
 
     sys.exit(watch(_project(folder)))
 

@@ -1,4 +1,4 @@
-"""Control from another shell: pause, cancel, stop, detach, attach."""
+"""Control from another shell: pause, cancel, stop, detach."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.coordinator.recovery import coordinator_lives
 from ledger.errors import Exit, LedgerError
-from ledger.process.wakeup import Wakeup
-from ledger.queues.spending import spending
 from ledger.store import queues
 from ledger.store.claims import Store
 from ledger.store.connection import OperationalError
-from ledger.text import counted
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
-    from ledger.store.claims import KindCount
-    from ledger.store.connection import Row
 
 LOOK_SECONDS = 0.05
 STOPPING = "stopping: the jobs in hand are finished first (Ctrl+C only ends the waiting)\n"
-WATCH_SECONDS = 0.25
 
 
 def pause(project: Project, only: tuple[str, ...], *, paused: bool) -> str:
@@ -153,88 +146,3 @@ def _latest_run(project: Project) -> int:
     except (LedgerError, OperationalError):  # none yet, or it is being migrated
         return 0
     return int(run["id"]) if run is not None else 0
-
-
-# -- watching --------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Seen:
-    """A worker of a run that somebody else supervises."""
-
-    id: int
-    number: int
-
-
-class RemoteRun:
-    """A run that goes on in another process, as far as a view needs to know it."""
-
-    def __init__(self, project: Project, store: Store) -> None:
-        self.project, self.store = project, store
-        self.interrupted, self.deaths = False, 0
-        self.children: list[Seen] = []
-        self.throttled: str | None = None
-        self._run: Row | None = None
-        self.look()
-
-    def look(self) -> bool:
-        """See how it stands; false when it has ended."""
-        self._run = self.store.last_run()
-        if self._run is None or self._run["ended_at"] is not None:
-            return False
-        open_ = self.store.open_workers()
-        self.children = [
-            Seen(row["id"], row["number"]) for row in open_ if row["run"] == self._run["id"]
-        ]
-        self.throttled = self._run["throttled"]
-        return coordinator_lives(self.project)
-
-    @property
-    def worker_count(self) -> int:
-        """How many workers were asked for."""
-        return int(self._run["workers"]) if self._run is not None else 1
-
-    @property
-    def keeps_going(self) -> bool:
-        """Whether a failed job does not end it."""
-        return self._run is not None and bool(self._run["keep_going"])
-
-    def counts(self) -> list[KindCount]:
-        """Where all jobs stand."""
-        return self.store.counts()
-
-    def spending(self) -> tuple[str, ...]:
-        """What the queues have spent."""
-        return tuple(filter(None, map(spending, queues.all_queues(self.store))))
-
-    def worker_id(self, child: Seen) -> int:
-        """The id of a worker."""
-        return child.id
-
-
-def attach(project: Project) -> Exit:
-    """Show the run that goes on here until it ends, or until Ctrl+C, which ends only the view."""
-    from ledger.views.progress import make_view
-
-    if not coordinator_lives(project):
-        raise LedgerError(
-            f"no run goes on in {project.root}", remedy="begin one: ledger spawn --detach"
-        )
-    wakeup = Wakeup()
-    signal.signal(signal.SIGINT, lambda *_: wakeup.notify())
-    view = make_view(quiet=False, as_json=False)
-    going_on = left = True
-    while going_on and left:
-        # opened anew each time: a reader that stays keeps the log from being checkpointed
-        with Store(project.ledger_path, read_only=True) as store:
-            onlooker = RemoteRun(project, store)
-            going_on = onlooker.look()
-            view(onlooker)
-        left = not wakeup.wait(WATCH_SECONDS)
-    with Store(project.ledger_path, read_only=True) as store:
-        view.close(RemoteRun(project, store))
-    if not left:
-        sys.stderr.write(
-            f"the run goes on ({counted(onlooker.worker_count, 'worker')}): ledger attach\n"
-        )
-    return Exit.DONE

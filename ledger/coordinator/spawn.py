@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import click
 
@@ -21,20 +19,18 @@ from ledger.errors import Exit, LedgerError
 from ledger.planning.kinds import kinds_of_site, with_needs
 from ledger.planning.sites import load_site
 from ledger.queues import checks
-from ledger.queues.spending import budget_report
 from ledger.store import queues
 from ledger.store.claims import Store
 from ledger.store.plan import read_facts
 from ledger.text import counted
-from ledger.views.progress import View, make_view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger.project.load import Project
+    from ledger.store.connection import Row
 
 NICENESS = 10
-SHOWN_FAILURES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +57,30 @@ class Chosen:
     queues: frozenset[int] = frozenset()
 
 
-def build(project: Project, options: SpawnOptions, *, as_json: bool = False) -> Exit:
-    """Build what is planned, and report; returns the exit code."""
-    if options.dry_run:
-        _plan_queues_only(project)
-        with Store(project.ledger_path, read_only=True) as store:
-            chosen = _choose(project, store, options.only)
-            return _preview(store, chosen, options.limit, as_json=as_json)
-    view = make_view(quiet=options.quiet, as_json=as_json)
-    return run(project, options, view, partial(_report, as_json=as_json))
+class Watcher(Protocol):
+    """A view of a run while it goes on; `ledger.views.view.View` is one."""
+
+    def __call__(self, watched: Supervisor, /) -> None:
+        """Called at every tick of the supervisor."""
+
+    def close(self, watched: Supervisor, /) -> None:
+        """Called once, at the end."""
+
+
+class Finished(NamedTuple):
+    """How a run ended: its exit code, and the queues whose budget allows no more jobs."""
+
+    code: Exit
+    exhausted: list[Row]
 
 
 def run(
     project: Project,
     options: SpawnOptions,
-    view: View,
-    report: Callable[[Store, Exit, Chosen], None] = lambda *_: None,
+    view: Watcher,
+    report: Callable[[Store, Finished], None] = lambda *_: None,
 ) -> Exit:
-    """Build what is planned; returns the exit code, and tells `report` of it."""
+    """Build what is planned; returns the exit code, and calls `report` with how it ended."""
     _plan_queues_only(project)
     with sole_coordinator(project), Store(project.ledger_path) as store:
         recover(project, store)
@@ -87,7 +89,7 @@ def run(
         for warning in _prepare(project, store, options, chosen):
             click.echo(f"{click.style('note', fg='yellow')}: {warning}", err=True)
         code = _supervise(project, store, options, chosen, view)
-        report(store, code, chosen)
+        report(store, Finished(code, checks.limited_by_budget(store, _phases(store, chosen))))
     return code
 
 
@@ -121,7 +123,7 @@ def _plan_queues_only(project: Project) -> None:
 
 
 def _supervise(
-    project: Project, store: Store, options: SpawnOptions, chosen: Chosen, view: View
+    project: Project, store: Store, options: SpawnOptions, chosen: Chosen, view: Watcher
 ) -> Exit:
     run_options = RunOptions(
         options.workers or os.cpu_count() or 1, options.keep_going, options.cool_down,
@@ -190,45 +192,21 @@ def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
     return Chosen(of_site, frozenset(queues.with_those_before(store, set(only) & set(names))))
 
 
-def _report(store: Store, code: Exit, chosen: Chosen, *, as_json: bool) -> None:
-    failures = store.failures()
-    spent = checks.limited_by_budget(store, _phases(store, chosen))
-    if as_json:
-        said = {"exit": int(code), "failures": [item.as_dict() for item in failures]}
-        click.echo(json.dumps({**said, "exhausted": [queue["name"] for queue in spent]}))
-        return
-    for failure in failures[:SHOWN_FAILURES]:
-        click.echo(f"\n{click.style(str(failure), fg='red')}", err=True)
-    if len(failures) > SHOWN_FAILURES:
-        more = len(failures) - SHOWN_FAILURES
-        click.echo(f"\n… and {more:,} more: ledger status --json", err=True)
-    if failures:
-        click.echo(
-            f"\n{len(failures):,} jobs failed; after the cure: ledger retry --failed && ledger spawn",
-            err=True,
-        )
-    for queue in spent:
-        click.echo(f"\n{budget_report(store, queue)}", err=True)
-
-
 def _phases(store: Store, chosen: Chosen) -> set[int]:
     every = {queue["phase"] for queue in queues.all_queues(store)}
     return every if chosen.kinds is None else every & chosen.queues
 
 
-def _preview(store: Store, chosen: Chosen, limit: int | None, *, as_json: bool) -> Exit:
-    """What would be built, by kind or queue; nothing is written."""
-    rows = [
-        (count.name, count.pending + count.deselected + count.running)
-        for count in store.counts()
-        if chosen.kinds is None or count.kind in chosen.kinds or count.phase in (chosen.queues)
-    ]
-    if as_json:
-        click.echo(json.dumps({"would_build": dict(rows), "limit": limit}))
-    else:
-        for kind, count in rows:
-            click.echo(f"{kind:16} {count:>9,} jobs would be built")
-    return Exit.DONE
+def preview(project: Project, options: SpawnOptions) -> dict[str, int]:
+    """How many jobs would be built, by kind or queue; nothing is written."""
+    _plan_queues_only(project)
+    with Store(project.ledger_path, read_only=True) as store:
+        chosen = _choose(project, store, options.only)
+        return {
+            count.name: count.pending + count.deselected + count.running
+            for count in store.counts()
+            if chosen.kinds is None or count.kind in chosen.kinds or count.phase in chosen.queues
+        }
 
 
 def put_back(

@@ -23,7 +23,6 @@ from ledger.process import worker_state
 from ledger.process.fault_points import Point, reached
 from ledger.process.logs import run_log
 from ledger.process.wakeup import Wakeup
-from ledger.queues.spending import spending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from ledger.project.load import Project
     from ledger.store.claims import KindCount, Store
+    from ledger.store.connection import Row
 
 TICK_SECONDS = 0.05
 REAP_SECONDS = 1.0
@@ -189,14 +189,13 @@ class Supervisor:
             or (count.kind in kinds if count.phase < FIRST_QUEUE else count.phase in queues)
         ]
 
-    def spending(self) -> tuple[str, ...]:
-        """What the queues that the run is about have spent."""
-        chosen = [
+    def queues(self) -> list[Row]:
+        """The queues that the run is about."""
+        return [
             row
             for row in self.store.rows("queues")
             if self.options.kinds is None or row["phase"] in self.options.queues
         ]
-        return tuple(filter(None, map(spending, chosen)))
 
     @property
     def worker_count(self) -> int:

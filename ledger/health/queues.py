@@ -10,8 +10,9 @@ from ledger.errors import JobError, LedgerError
 from ledger.health.finding import Finding, error, note, ok, warning
 from ledger.queues.checks import read_key
 from ledger.queues.kinds import recipe_of
-from ledger.queues.spending import spending
 from ledger.text import counted
+from ledger.views.snapshot import QueueState
+from ledger.views.spending import spending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ def _money(row: Row, model: str) -> Iterator[Finding]:
         )  # fmt: skip
     if row["exhausted"]:
         yield note(
-            f"its budget allows no more: {spending(row)}", where,
+            f"its budget allows no more: {spending(QueueState.of(row))}", where,
             f"give it more: ledger spawn --only {row['name']} --budget MONEY",
         )  # fmt: skip
 

@@ -762,7 +762,7 @@ ORDER BY jobs.phase, attempts.outcome;
 -- name: uncertain_counts
 SELECT phase, count(*) AS n FROM jobs WHERE uncertain > 0 GROUP BY phase;
 
--- name: rate_changes_of
+-- name: latest_rate_changes
 -- The latest changes of a queue's rate, newest first.
 SELECT at, per_second, why FROM rate_changes WHERE queue = :phase ORDER BY id DESC LIMIT :limit;
 

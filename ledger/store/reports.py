@@ -114,7 +114,7 @@ class Reports:
 
     def rate_changes_of(self, phase: int, limit: int) -> list[RateChange]:
         """The latest changes of a queue's rate, newest first."""
-        return self.database.read(RateChange, "rate_changes_of", phase=phase, limit=limit)
+        return self.database.read(RateChange, "latest_rate_changes", phase=phase, limit=limit)
 
     # -- outputs ------------------------------------------------------------------------------
 

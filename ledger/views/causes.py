@@ -1,4 +1,4 @@
-"""Failures grouped by cause: what is of one job only is left out of what is said about it."""
+"""Failures grouped by cause: what differs from job to job is left out of their messages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ EXAMPLES = 3
 SHORTEST_KEY = 3
 LONGEST_CAUSE = 300
 
-# of a number only what is a status tells one cause from another
+# of all numbers only a status tells one cause from another
 _STATUS = r"\b(?:status|HTTP|signal|errno|code) \d+\b"
 _URL = r"https?://([^\s/?#'\"]+)[^\s'\",;]*"
 _QUOTED = r"(?<!\w)'[^'\n]*'(?!\w)|\"[^\"\n]*\"|“[^”\n]*”"
-# `and/or` is none: it starts at a root, has two slashes, or an extension
+# a path starts at a root, has two slashes, or an extension; `and/or` is not one
 _PART = r"[\w.+@%~-]+"
 _PATH = rf"(?<![\w.~-])(?:[~.]{{0,2}}/(?:{_PART}/?)+|(?:{_PART}/){{2,}}(?:{_PART})?|{_PART}/{_PART}\.\w+)"
 _NUMBER = r"\b(?=[0-9a-f-]*\d)[0-9a-f]{8}[0-9a-f-]*\b|\d+(?:[.,:]\d+)*"
@@ -28,26 +28,26 @@ _VARYING = re.compile(f"({_STATUS})|{_URL}|({_QUOTED})|({_PATH})|(?:{_NUMBER})")
 
 @dataclass
 class Cause:
-    """Failures of one sort in one queue or kind. `jobs` counts those that have failed for good."""
+    """Failures of one cause in one queue or kind. `jobs` counts those that have failed for good."""
 
     queue: str
     what: str
     jobs: int = 0
-    tries: int = 0
+    attempts: int = 0
     examples: list[Row] = field(default_factory=list)
-    sayings: set[str] = field(default_factory=set)
+    messages: set[str] = field(default_factory=set)
 
     @property
     def title(self) -> str:
-        """What was said if it was always the same, else what was the same in all that was said."""
-        return next(iter(self.sayings)) if len(self.sayings) == 1 else self.what
+        """The message if all are the same, else what all messages have in common."""
+        return next(iter(self.messages)) if len(self.messages) == 1 else self.what
 
     def add(self, failure: Row) -> None:
-        """Count one more; jobs that failed for good are the better examples."""
-        self.tries += 1
+        """Count one more; prefer jobs that failed for good as examples."""
+        self.attempts += 1
         self.jobs += failure["final"]
-        if len(self.sayings) <= 1:  # that there are two is all that counts
-            self.sayings.add(failure["what"][:LONGEST_CAUSE])
+        if len(self.messages) <= 1:  # two are enough to know that they differ
+            self.messages.add(failure["what"][:LONGEST_CAUSE])
         if len(self.examples) < EXAMPLES:
             self.examples.append(failure)
         elif failure["final"]:
@@ -57,23 +57,23 @@ class Cause:
 
 
 def causes_of(failures: Iterable[Row]) -> list[Cause]:
-    """The causes, those of the most failed jobs first, then those of the most tries."""
+    """Group failures by cause, those of the most failed jobs first, then of the most attempts."""
     found: dict[tuple[str, str], Cause] = {}
     for failure in failures:
         queue = failure["queue"] or failure["kind"]
         what = cause_of(failure["what"], key_in_queue(failure))
         found.setdefault((queue, what), Cause(queue, what)).add(failure)
-    return sorted(found.values(), key=lambda cause: (-cause.jobs, -cause.tries))
+    return sorted(found.values(), key=lambda cause: (-cause.jobs, -cause.attempts))
 
 
 def key_in_queue(row: Row) -> str:
-    """What a job is called in its queue; of pages their key."""
+    """Key of a job within its queue; of a page its key."""
     key: str = row["key"]
     return key.partition("/")[2] if row["queue"] else key
 
 
 def cause_of(what: str, key: str = "") -> str:
-    """What was said, without the job's key, numbers, quotations, and the rest of paths and URLs."""
+    """Return a message without the job's key, numbers, quotations, paths, and URLs beyond the host."""
     text = what[: 2 * LONGEST_CAUSE]
     if len(key) >= SHORTEST_KEY:
         text = text.replace(key, "…")

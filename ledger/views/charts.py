@@ -1,7 +1,7 @@
-"""Small charts as inline SVG. They stretch to the width there is; their words are HTML around them.
+"""Small charts as inline SVG. They stretch to the page's width; their labels are HTML around them.
 
-A picture says for whom cannot see it what it shows (`aria-label`), and each of its parts, where
-a pointer rests, what it stands for (`title`). Colours are those of the page's style sheet.
+A chart has a description for screen readers (`aria-label`), and each of its parts a tooltip
+(`title`). Colours are those of the page's style sheet.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WIDTH = 1000
 STRETCHES = 60
 FEWEST_STRETCHES = 12
-"""How many bars a chart over time has room for: a few are no walls."""
+"""The most and the fewest bars of a chart over time; fewer would be drawn as wide blocks."""
 
 FEWEST_BUCKETS = 8
 
@@ -33,7 +33,7 @@ EDGES = tuple(float(f"{digit}e{power}") for power in range(-4, 6) for digit in (
 
 
 class Part(NamedTuple):
-    """A part of a bar: how much, of which class, and what it says."""
+    """A part of a bar: its amount, CSS class and tooltip."""
 
     amount: float
     name: str
@@ -50,13 +50,13 @@ class Span(NamedTuple):
 
 
 def stretch_seconds(span: float) -> float:
-    """The width of a bar, so that there are not too many and a person can name it."""
+    """Choose the time that a bar covers: a round one, such that there are not too many bars."""
     longest = span / (STRETCHES - 1)  # a machine without a clock begins in 1970
     return next((width for width in _NICE if span / width < STRETCHES), longest)
 
 
 def bars(columns: Sequence[tuple[int, Sequence[Part]]], what: str, height: int = 120) -> Markup:
-    """Stacked bars, each at its place; the highest reaches to the top."""
+    """Draw stacked bars at their places; the highest reaches the top."""
     first, count = room([place for place, _ in columns])
     top = max(sum(part.amount for part in parts) for _, parts in columns) or 1
     width = WIDTH / count
@@ -72,12 +72,12 @@ def bars(columns: Sequence[tuple[int, Sequence[Part]]], what: str, height: int =
 
 
 def room(places: Sequence[int]) -> tuple[int, int]:
-    """The first place of a chart, and how many there are."""
+    """Return the first place of a chart, and the number of places."""
     return min(places), max(max(places) - min(places) + 1, FEWEST_STRETCHES)
 
 
 def shares(parts: Iterable[Part], what: str) -> Markup:
-    """One line that is divided as the parts are."""
+    """Draw one line, divided in proportion to the parts."""
     parts = [part for part in parts if part.amount]
     whole = sum(part.amount for part in parts) or 1
     shapes, x = [], 0.0
@@ -89,7 +89,7 @@ def shares(parts: Iterable[Part], what: str) -> Markup:
 
 
 def strip(spans: Iterable[Span], what: str) -> Markup:
-    """What was when, on one line; what took no time can be seen all the same."""
+    """Draw spans of time on one line, each wide enough to be seen."""
     shapes = []
     for start, end, name, title in spans:
         x = min(start * WIDTH, WIDTH - 1.5)
@@ -98,7 +98,7 @@ def strip(spans: Iterable[Span], what: str) -> Markup:
 
 
 def distribution(values: Sequence[float], edges: Sequence[float], what: str) -> Markup:
-    """How many values there are between each two edges."""
+    """Draw the number of values between each two edges."""
     counts = [0] * (len(edges) - 1)
     for value in values:
         counts[min(max(bisect_right(edges, value) - 1, 0), len(counts) - 1)] += 1
@@ -113,7 +113,7 @@ def distribution(values: Sequence[float], edges: Sequence[float], what: str) -> 
 
 
 def edges_around(values: Iterable[float]) -> tuple[float, ...]:
-    """The edges of the buckets that these values fall into."""
+    """Return the edges of the buckets that these values fall into."""
     values = list(values)
     low = max(bisect_right(EDGES, min(values)) - 1, 0)
     high = max(bisect_right(EDGES, max(values)), low + FEWEST_BUCKETS)
@@ -121,7 +121,7 @@ def edges_around(values: Iterable[float]) -> tuple[float, ...]:
 
 
 def steps(points: Sequence[tuple[float, float]], what: str, height: int = 60) -> Markup:
-    """A value that stays what it is until it changes, from 0 up to its highest."""
+    """Draw a value that changes in steps, from 0 up to its maximum."""
     start, end = points[0][0], points[-1][0]
     top, span = max(value for _, value in points) or 1, (end - start) or 1
     path, before = [], None
@@ -134,7 +134,7 @@ def steps(points: Sequence[tuple[float, float]], what: str, height: int = 60) ->
 
 
 def median_and_p90(ordered: Sequence[float]) -> tuple[float, float]:
-    """Of values in ascending order, by nearest rank: both are values that there were."""
+    """Median and 90th percentile of ascending values by nearest rank, so both are among them."""
     ranks = [math.ceil(share * len(ordered)) - 1 for share in (0.5, 0.9)]
     return ordered[ranks[0]], ordered[ranks[1]]
 

@@ -1,4 +1,4 @@
-"""`ledger export`: what the jobs of queues came to, a record a job, as JSON lines or CSV."""
+"""`ledger export`: the results of queue jobs, one record a job, as JSON lines or CSV."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from ledger.store.connection import Row
 
 PAGE = 500
-LAST_TRY = ("status", "stdout", "stderr")
-"""What is told of the last try, where its kind notes it."""
+LAST_ATTEMPT = ("status", "stdout", "stderr")
+"""Facts of the last attempt that are exported where its kind records them."""
 
 BEFORE = ("queue", "key", "state")
 AFTER = (
     "output", "attempts", "uncertain", "seconds", "tokens_in", "tokens_out", "money",
-    "settled_at", *LAST_TRY,
+    "settled_at", *LAST_ATTEMPT,
 )  # fmt: skip
-"""The columns of CSV that are always there; between them are those of inputs and results."""
+"""The fixed columns of CSV; those of inputs and results stand between them."""
 
 
 def export(project: Project, names: tuple[str, ...], *, form: str, everything: bool) -> None:
     """Print a record for each done job of these queues (all, if none is named), in their order.
 
-    Seconds, tokens and money are those of all tries at a job.
+    Seconds, tokens and money are summed over all attempts at a job.
 
     Args:
-        project: whose ledger is read.
-        names: of queues.
+        project: the project whose ledger is read.
+        names: names of queues.
         form: `jsonl` or `csv`.
-        everything: also jobs that are not done.
+        everything: include jobs that are not done.
 
     Raises:
         LedgerError: there is no such queue.
@@ -57,7 +57,7 @@ def export(project: Project, names: tuple[str, ...], *, form: str, everything: b
 
 
 def _records(project: Project, phases: list[int], *, everything: bool) -> Iterator[Item]:
-    """The ledger is opened for a page at a time: a slow reader of ours holds up no worker."""
+    """Open the ledger for one page at a time, so that a slow reader delays no worker."""
     after = 0
     which = {"phases": json.dumps(phases), "everything": everything, "limit": PAGE}
     while True:
@@ -85,7 +85,7 @@ def _record(row: Row) -> Item:
         "tokens_out": row["tokens_out"],
         "money": row["money"] / UNITS,
         "settled_at": None if row["settled_at"] is None else _iso(row["settled_at"]),
-        **{name: facts[name] for name in LAST_TRY if name in facts},
+        **{name: facts[name] for name in LAST_ATTEMPT if name in facts},
     }
 
 
@@ -94,14 +94,14 @@ def _iso(at: float) -> str:
 
 
 def _print(lines: Iterable[str]) -> None:
-    """Half a surrogate, which a file name may hold, is spelt out: in JSON that is its escape."""
+    """Write lines; a lone surrogate (from a file name) is escaped, which JSON reads back."""
     out = sys.stdout.buffer
     try:
         for line in lines:
             out.write(line.encode("utf-8", "backslashreplace"))
         out.flush()
     except BrokenPipeError:  # `| head` has seen enough
-        # what is buffered would be written again, and complained about, when Python ends
+        # Python would write the buffer again at exit, and report the broken pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
@@ -113,7 +113,7 @@ def _json_line(record: Item) -> str:
 
 
 def _csv_lines(records: Iterable[Item]) -> Iterator[str]:
-    """All records go through a file first: only then it is known which columns there are."""
+    """Spool all records in a file first: the columns are known only after the last."""
     with tempfile.TemporaryFile("w+", encoding="ascii") as spool:
         seen: dict[str, None] = {}
         for record in records:
@@ -129,7 +129,7 @@ def _csv_lines(records: Iterable[Item]) -> Iterator[str]:
 
 
 def _flat(record: Item) -> dict[str, str]:
-    """One text a column."""
+    """Return one text for each column."""
     inputs, result = record.pop("input"), record.pop("result")
     money = Decimal(str(record.pop("money")))
     row = {name: _cell(value) for name, value in record.items()} | {"money": f"{money:f}"}

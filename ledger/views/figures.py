@@ -1,4 +1,4 @@
-"""The figures of a report: how fast, how long, by whom, at what price; numbers, and charts of them."""
+"""The figures of a report: throughput, durations, workers and spend, as numbers and charts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from ledger.queues.amounts import as_rate
-from ledger.queues.spending import spending
 from ledger.text import counted
 from ledger.views import charts
 from ledger.views.charts import Part, Span
-from ledger.views.legible import in_seconds, legible, moment
+from ledger.views.format import in_seconds, legible, moment
+from ledger.views.spending import rate_in_use, read_rate_changes, spending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
     from ledger.store.claims import KindCount, Store
     from ledger.store.connection import Row
+    from ledger.views.snapshot import QueueState, RunFacts
 
 WORKERS = 64
-PACES = 500
-"""The limits of what is shown."""
+RATE_CHANGES = 500
+"""The most worker lines and rate changes that a report shows."""
 
 # -- throughput -------------------------------------------------------------------------------
 
 
 class Throughput(NamedTuple):
-    """Bars over a stretch of time: how wide one is, and how high the highest."""
+    """Bars over time: the seconds that one covers (`width`), and the jobs of the highest (`top`)."""
 
     name: str
     chart: Markup
@@ -43,12 +44,12 @@ class Throughput(NamedTuple):
         return as_rate(self.top / self.width)
 
 
-def throughput(store: Store, run: Row | None) -> list[Throughput]:
-    """Over all the time there is, and over the last run where that would be a corner of it."""
+def throughput(store: Store, run: RunFacts | None) -> list[Throughput]:
+    """Over all runs, and over the last run alone where that is a small part of the time."""
     whole = _throughput(store, "All runs", 0.0)
     if whole is None or run is None:
         return [whole] if whole else []
-    last = _throughput(store, "The last run", run["started_at"])
+    last = _throughput(store, "The last run", run.started_at)
     if last is None or last.last - last.first > (whole.last - whole.first) / 3:
         return [whole]
     return [whole, last]
@@ -80,7 +81,7 @@ def _bar(row: Row, width: float) -> list[Part]:
 
 
 class Durations(NamedTuple):
-    """How long the jobs of a queue or kind took, in seconds."""
+    """Durations of the jobs of a queue or kind, in seconds."""
 
     name: str
     tries: int
@@ -92,7 +93,7 @@ class Durations(NamedTuple):
 
 
 class DurationTable(NamedTuple):
-    """Of all queues and kinds; their distributions are over the same durations."""
+    """Durations of all queues and kinds; their distributions have the same buckets."""
 
     rows: list[Durations]
     low: float
@@ -100,7 +101,7 @@ class DurationTable(NamedTuple):
 
 
 def durations(store: Store, counts: Sequence[KindCount]) -> DurationTable | None:
-    """None where nothing was ever tried."""
+    """Durations by queue and kind; None before the first attempt."""
     taken: dict[tuple[int, str], array[float]] = {}
     for phase, kind, seconds in store.run("durations"):
         taken.setdefault((phase, kind), array("d")).append(seconds)
@@ -124,7 +125,7 @@ def _durations(name: str, values: array[float], edges: Sequence[float]) -> Durat
 
 
 class Timeline(NamedTuple):
-    """A line a worker: what it tried when, and what came of it."""
+    """A line for each worker: its attempts in time, and their outcomes."""
 
     run: int
     lines: list[tuple[int, Markup]]
@@ -135,7 +136,7 @@ class Timeline(NamedTuple):
 
 
 def timeline(rows: Sequence[Row]) -> Timeline | None:
-    """None where nothing was tried."""
+    """Attempts by worker; None where there are none."""
     if not rows:
         return None
     first = min(row["started_at"] for row in rows)
@@ -161,10 +162,10 @@ def _span(row: Row, first: float, last: float) -> Span:
 
 
 class Spend(NamedTuple):
-    """What a queue has spent, and how its rate went."""
+    """What a queue has spent, and its rate over time."""
 
     name: str
-    said: str
+    spent: str
     share: Markup | None
     rate: str
     chart: Markup | None
@@ -173,34 +174,36 @@ class Spend(NamedTuple):
     last: float
 
 
-def spend(store: Store, queue: Row) -> Spend:
-    """Of one queue."""
-    rows = store.rows("rate_changes_of", phase=queue["phase"], limit=PACES)[::-1]
-    points = [(row["at"], row["per_second"]) for row in rows]
-    told = queue["name"], spending(queue), _share(queue), _rate(queue)
+def spend(store: Store, queue: QueueState) -> Spend:
+    """The spend of one queue."""
+    changes = read_rate_changes(store, queue, RATE_CHANGES)
+    points = [(change.at, change.per_second) for change in changes]
+    facts = queue.name, spending(queue), _share(queue), _rate(queue)
     if not points:
-        return Spend(*told, None, "", 0.0, 0.0)
-    chart = charts.steps(points, f"rate of {queue['name']} over time")
-    highest = as_rate(max(rate for _, rate in points))
-    top = f"{highest} at most" + (f", the last {PACES} changes" if len(rows) == PACES else "")
-    return Spend(*told, chart, top, points[0][0], points[-1][0])
+        return Spend(*facts, None, "", 0.0, 0.0)
+    chart = charts.steps(points, f"rate of {queue.name} over time")
+    cut = f", the last {RATE_CHANGES} changes" if len(points) == RATE_CHANGES else ""
+    top = f"{as_rate(max(rate for _, rate in points))} at most{cut}"
+    return Spend(*facts, chart, top, points[0][0], points[-1][0])
 
 
-def _share(queue: Row) -> Markup | None:
-    """How much of the ceiling that is nearest is used."""
-    ceilings = (("money_spent", "money_ceiling"), ("tokens_spent", "tokens_ceiling"))
-    shares = [queue[spent] / queue[most] for spent, most in ceilings if queue[most]]
+def _share(queue: QueueState) -> Markup | None:
+    """Draw the used share of the ceiling that is nearest."""
+    ceilings = (
+        (queue.money_spent, queue.money_ceiling),
+        (queue.tokens_spent, queue.tokens_ceiling),
+    )
+    shares = [spent / most for spent, most in ceilings if most]
     if not shares:
         return None
     used = min(max(shares), 1.0)
-    said = f"{used:.0%} of the budget spent"
-    return charts.shares([Part(used, "plain", said), Part(1 - used, "free")], said)
+    title = f"{used:.0%} of the budget spent"
+    return charts.shares([Part(used, "plain", title), Part(1 - used, "free")], title)
 
 
-def _rate(queue: Row) -> str:
-    if not queue["interval"]:
+def _rate(queue: QueueState) -> str:
+    rate = rate_in_use(queue)
+    if queue.rate is None or rate is None:
         return "no limit"
-    full = as_rate(1 / queue["interval"])
-    if queue["rate_factor"] >= 1:
-        return full
-    return f"{as_rate(queue['rate_factor'] / queue['interval'])}, slowed down from {full}"
+    full = as_rate(queue.rate)
+    return full if queue.rate_factor >= 1 else f"{as_rate(rate)}, slowed down from {full}"

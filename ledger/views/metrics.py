@@ -1,8 +1,8 @@
 """`ledger metrics`: the ledger in numbers, as OpenMetrics text.
 
-node_exporter's textfile collector reads the older Prometheus format. What is written here is
-valid in both: there are gauges and counters only (it refuses a file that names a type it does not
-know, such as `info`), and no help text has a quotation mark (which the two escape differently).
+node_exporter's textfile collector reads the older Prometheus format. The text is valid in both:
+it has gauges and counters only (the collector refuses a file with a type that it does not know,
+such as `info`), and no help text has a quotation mark (which the two escape differently).
 """
 
 from __future__ import annotations
@@ -13,65 +13,64 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
-from ledger.coordinator.recovery import coordinator_lives
 from ledger.files import write_whole
 from ledger.process import worker_state
 from ledger.queues.amounts import UNITS
 from ledger.store.claims import Store
-from ledger.store.queues import all_queues
+from ledger.views.attach import read_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ledger.project.load import Project
-    from ledger.store.connection import Row
+    from ledger.views.snapshot import QueueState, Snapshot
 
 Sort = Literal["gauge", "counter"]
 
 STATES = ("pending", "deselected", "running", "done", "failed")
 
-OF_A_QUEUE: tuple[tuple[str, Sort, str, Callable[[Row], float | None]], ...] = (
+OF_A_QUEUE: tuple[tuple[str, Sort, str, Callable[[QueueState], float | None]], ...] = (
     (
         "money_spent", "counter", "Money spent, in the currency of the prices.",
-        lambda queue: queue["money_spent"] / UNITS,
+        lambda queue: queue.money_spent / UNITS,
     ),
     (
         "budget_money", "gauge", "The most money to spend.",
-        lambda queue: None if (most := queue["money_ceiling"]) is None else most / UNITS,
+        lambda queue: None if (most := queue.money_ceiling) is None else most / UNITS,
     ),
     (
         "budget_tokens", "gauge", "The most tokens to use.",
-        lambda queue: queue["tokens_ceiling"],
+        lambda queue: queue.tokens_ceiling,
     ),
     (
         "budget_exhausted", "gauge", "Whether the budget allows no more jobs.",
-        lambda queue: queue["exhausted"],
+        lambda queue: int(queue.exhausted),
     ),
     (
         "rate_limit_per_second", "gauge", "Starts in a second at full pace.",
-        lambda queue: 1 / queue["interval"] if queue["interval"] else None,
+        lambda queue: queue.rate,
     ),
     (
         "rate_pace_ratio", "gauge", "Of the rate limit, what is used of it at present.",
-        lambda queue: queue["rate_factor"] if queue["interval"] else None,
+        lambda queue: None if queue.rate is None else queue.rate_factor,
     ),
     (
         "queue_paused", "gauge", "Whether the queue is paused.",
-        lambda queue: queue["paused"],
+        lambda queue: int(queue.paused),
     ),
 )  # fmt: skip
-"""Name, type, meaning, and from a row of `queues` the number; None: there is none."""
+"""Name, type, meaning, and the number of a queue; None: there is none."""
 
 
 class Sample(NamedTuple):
-    """A number, and the labels that tell it from others of its family."""
+    """A number, and the labels that identify it within its family."""
 
     value: float
     labels: dict[str, str]
 
 
 class Family(NamedTuple):
-    """Numbers of one meaning. A counter's samples are called `NAME_total`."""
+    """Samples of one metric. A counter's samples are called `NAME_total`."""
 
     name: str
     sort: Sort
@@ -79,13 +78,13 @@ class Family(NamedTuple):
     samples: list[Sample]
 
     def lines(self) -> Iterator[str]:
-        """As OpenMetrics has it."""
+        """Its lines of OpenMetrics text."""
         suffix = "_total" if self.sort == "counter" else ""
         yield f"# HELP ledger_{self.name} {self.help}"
         yield f"# TYPE ledger_{self.name} {self.sort}"
         for value, labels in self.samples:
-            told = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
-            yield f"ledger_{self.name}{suffix}{f'{{{told}}}' if told else ''} {value}"
+            pairs = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels.items())
+            yield f"ledger_{self.name}{suffix}{f'{{{pairs}}}' if pairs else ''} {value}"
 
 
 def write_metrics(project: Project, output: Path | None) -> None:
@@ -100,8 +99,10 @@ def write_metrics(project: Project, output: Path | None) -> None:
 def metrics_text(project: Project) -> str:
     """The metrics of a project's ledger; families without a number are left out."""
     with Store(project.ledger_path, read_only=True) as store:
+        snapshot = read_snapshot(project, store)
         families = [
-            *_of_jobs(store), *_of_tries(store), *_of_limits(store), *_of_runs(project, store),
+            *_of_jobs(snapshot), *_of_attempts(store, snapshot), *_of_limits(snapshot),
+            *_of_runs(project, store, snapshot),
         ]  # fmt: skip
     lines = [line for family in families if family.samples for line in family.lines()]
     return "\n".join([*lines, "# EOF", ""])
@@ -115,28 +116,22 @@ def _alone(value: float) -> list[Sample]:
     return [Sample(value, {})]
 
 
-def _of_jobs(store: Store) -> Iterable[Family]:
-    counts = store.counts()
-    uncertain = {row["phase"]: row["n"] for row in store.rows("uncertain_counts")}
+def _of_jobs(snapshot: Snapshot) -> Iterable[Family]:
     jobs = [
         Sample(getattr(count, state), {"queue": count.queue, "kind": count.kind, "state": state})
-        for count in counts
+        for count in snapshot.counts
         for state in STATES
     ]
-    unsure = [
-        Sample(uncertain.get(queue["phase"], 0), {"queue": queue["name"]})
-        for queue in all_queues(store)
-    ]
+    uncertain = [Sample(queue.uncertain, {"queue": queue.name}) for queue in snapshot.queues]
     yield Family("jobs", "gauge", "Jobs by queue (empty for pages), kind and state.", jobs)
     yield Family(
-        "uncertain_jobs", "gauge", "Jobs that may have had their effect unnoticed.", unsure
+        "uncertain_jobs", "gauge", "Jobs that may have had their effect unnoticed.", uncertain
     )
 
 
-def _of_tries(store: Store) -> Iterable[Family]:
-    tries = store.rows("attempts_by_outcome")
-    names = {queue["phase"]: queue["name"] for queue in all_queues(store)}
-    rows = [(names[row["phase"]], row) for row in tries]
+def _of_attempts(store: Store, snapshot: Snapshot) -> Iterable[Family]:
+    names = {queue.phase: queue.name for queue in snapshot.queues}
+    rows = [(names[row["phase"]], row) for row in store.rows("attempts_by_outcome")]
 
     def by_outcome(column: str) -> list[Sample]:
         return [
@@ -157,26 +152,25 @@ def _of_tries(store: Store) -> Iterable[Family]:
     )  # fmt: skip
 
 
-def _of_limits(store: Store) -> Iterable[Family]:
-    queues = all_queues(store)
-    for name, sort, told, value in OF_A_QUEUE:
-        values = ((queue["name"], value(queue)) for queue in queues)
+def _of_limits(snapshot: Snapshot) -> Iterable[Family]:
+    for name, sort, meaning, value in OF_A_QUEUE:
+        values = ((queue.name, value(queue)) for queue in snapshot.queues)
         samples = [Sample(number, {"queue": name}) for name, number in values if number is not None]
-        yield Family(name, sort, told, samples)
+        yield Family(name, sort, meaning, samples)
 
 
-def _of_runs(project: Project, store: Store) -> Iterable[Family]:
-    folder, run = project.state / "workers", store.last_run()
+def _of_runs(project: Project, store: Store, snapshot: Snapshot) -> Iterable[Family]:
+    folder, run = project.state / "workers", snapshot.run
     alive = sum(worker_state.is_alive(folder, row["id"]) for row in store.open_workers())
-    started = [] if run is None else _alone(run["started_at"])
-    ended = [] if run is None or run["ended_at"] is None else _alone(run["ended_at"])
+    started = [] if run is None else _alone(run.started_at)
+    ended = [] if run is None or run.ended_at is None else _alone(run.ended_at)
     yield Family(
         "leases", "gauge", "Leases under which jobs are held.", _alone(store.live_leases())
     )
     yield Family("workers_alive", "gauge", "Worker processes that live.", _alone(alive))
     yield Family(
         "coordinator_alive", "gauge", "Whether a process is planning or building.",
-        _alone(int(coordinator_lives(project))),
+        _alone(int(snapshot.coordinated)),
     )  # fmt: skip
     yield Family("last_run_start_timestamp_seconds", "gauge", "When the last run began.", started)
     yield Family(

@@ -1,7 +1,7 @@
-"""`ledger report`: one HTML file that says what was done, how fast, by whom, at what price.
+"""`ledger report`: one HTML file with the state, throughput, failures and spend of a project.
 
-Every reading is a short one, so that a run that goes on is not held up; what is read first may
-therefore be a moment older than what is read last.
+Every read is a short one, so that no worker waits for it; what is read first may therefore be a
+moment older than what is read last.
 """
 
 from __future__ import annotations
@@ -11,45 +11,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger import __version__
-from ledger.coordinator.recovery import coordinator_lives
 from ledger.files import write_whole
 from ledger.process import clock
 from ledger.project.templates import Templates
 from ledger.store.claims import Store
-from ledger.store.queues import all_queues
 from ledger.text import counted
 from ledger.views import charts
+from ledger.views.attach import read_snapshot
 from ledger.views.causes import causes_of, key_in_queue
 from ledger.views.charts import Part
 from ledger.views.figures import durations, spend, throughput, timeline
-from ledger.views.legible import in_seconds, legible, moment
+from ledger.views.format import in_seconds, legible, moment
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ledger.project.load import Project
     from ledger.store.claims import KindCount
+    from ledger.views.snapshot import Snapshot
 
 TEMPLATE = "report.html"
 TRIES = 2_000
 FAILURES = 100_000
 CAUSES = 50
 UNCERTAIN = 50
-"""The limits of what is shown, so that a browser can show it; each is said where it cuts."""
+"""Limits that keep the page small enough for a browser; the page names each one that cuts."""
 
 STATES = ("done", "running", "pending", "deselected", "failed")
 
 
 def write_report(project: Project, output: Path | None) -> str:
-    """Write the report, whole or not at all; returns a sentence that says where it is.
+    """Write the report, whole or not at all; returns a sentence with its path.
 
     Raises:
-        LedgerError: there is no ledger, or no writing there.
+        LedgerError: there is no ledger, or the path cannot be written.
     """
     path = project.state / "report.html" if output is None else output
     with Store(project.ledger_path, read_only=True) as store:
-        facts = gather(store)
-    facts["going_on"] = coordinator_lives(project)
+        facts = gather(store, read_snapshot(project, store))
     words = {"counted": counted, "moment": moment, "seconds": in_seconds, "legible": legible}
     name = legible(project.root.resolve().name)
     text = Templates(project).render(
@@ -62,44 +61,44 @@ def write_report(project: Project, output: Path | None) -> str:
     return f"wrote {shown.relative_to(here) if shown.is_relative_to(here) else shown}"
 
 
-def gather(store: Store) -> dict[str, Any]:
-    """All that the report says, by the names that its template uses."""
-    counts, run = store.counts(), store.last_run()
+def gather(store: Store, snapshot: Snapshot) -> dict[str, Any]:
+    """The content of the report, by the names that its template uses."""
     begun = store.rows("count_runs")[0]
     causes = causes_of(store.run("latest_failures", limit=FAILURES))
     uncertain = store.run("uncertain_jobs")
     return {
-        "counts": [Standing(count, standing_bar(count)) for count in counts],
-        "totals": {state: sum(getattr(count, state) for count in counts) for state in STATES},
+        "counts": [Standing(count, standing_bar(count)) for count in snapshot.counts],
+        "totals": {state: snapshot.count(state) for state in STATES},
         "runs": begun["runs"],
         "first": begun["first"],
-        "run": run,
+        "run": snapshot.run,
+        "going_on": snapshot.going_on,
         "uncertain": list(islice(uncertain, UNCERTAIN)),
         "more_uncertain": sum(1 for _ in uncertain),
-        "throughput": throughput(store, run),
-        "durations": durations(store, counts),
+        "throughput": throughput(store, snapshot.run),
+        "durations": durations(store, snapshot.counts),
         "timeline": timeline(store.rows("latest_attempts", limit=TRIES)),
         "causes": causes[:CAUSES],
         "more_causes": len(causes) - CAUSES,
-        "cut_failures": sum(cause.tries for cause in causes) == FAILURES,
+        "cut_failures": sum(cause.attempts for cause in causes) == FAILURES,
         "key_in_queue": key_in_queue,
-        "spend": [spend(store, queue) for queue in all_queues(store)],
+        "spend": [spend(store, queue) for queue in snapshot.queues],
     }
 
 
-# -- what there is ----------------------------------------------------------------------------
+# -- jobs by state ----------------------------------------------------------------------------
 
 
 class Standing(NamedTuple):
-    """Where the jobs of a queue or kind stand, and a bar of it."""
+    """The jobs of a queue or kind by state, as numbers and as a bar."""
 
     of: KindCount
     bar: Markup
 
 
 def standing_bar(count: KindCount) -> Markup:
-    """How much of it is in which state."""
+    """Draw the share of each state."""
     amounts = [(getattr(count, state), state) for state in STATES]
     parts = [Part(amount, state, f"{amount:,} {state}") for amount, state in amounts]
-    said = ", ".join(part.title for part in parts if part.amount)
-    return charts.shares(parts, said or "no jobs")
+    label = ", ".join(part.title for part in parts if part.amount)
+    return charts.shares(parts, label or "no jobs")

@@ -16,7 +16,11 @@ from rich.live import Live
 from rich.text import Text
 
 from ledger.text import counted, duration, speed
-from ledger.views.progress import AtWork, PeriodicView, Snapshot, opening, verdict
+from ledger.views.format import in_seconds
+from ledger.views.outcome import verdict
+from ledger.views.plain import opening
+from ledger.views.spending import spending_of
+from ledger.views.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,19 +28,23 @@ if TYPE_CHECKING:
     from rich.console import ConsoleDimensions
 
     from ledger.store.claims import KindCount
+    from ledger.views.meter import Meter
+    from ledger.views.snapshot import AtWork, Snapshot
 
 WORKER_LINES = 12
 FEWEST_WORKER_LINES = 3
 BLANK = Text("")
 
 
-class LiveView(PeriodicView):
-    """Draws the run over and over in the same place; leaves one line behind."""
+class LiveView(View):
+    """Draws the run again and again in the same place; leaves one line behind."""
 
     every = 0.25
 
-    def __init__(self, stream: TextIO, console: Console | None = None) -> None:
-        super().__init__(stream)
+    def __init__(
+        self, stream: TextIO, meter: Meter | None = None, console: Console | None = None
+    ) -> None:
+        super().__init__(meter)
         self._console = console or Console(file=stream, highlight=False)
         self._live: Live | None = None
         self._size = self._console.size
@@ -48,13 +56,13 @@ class LiveView(PeriodicView):
             self._console.print(Text(opening(snapshot)))
             self._begun = True
         if self._console.size != self._size:
-            self._start_afresh()
+            self._restart()
         if self._live is None:
             self._live = self._start()
         self._live.update(panel(snapshot, self._console.size), refresh=True)
 
     def finish(self, snapshot: Snapshot) -> None:
-        """Wipe the panel and say how it ended."""
+        """Wipe the panel and print how the run ended."""
         self._stop()
         self._console.print(Text(verdict(snapshot), _verdict_style(snapshot)))
 
@@ -67,12 +75,12 @@ class LiveView(PeriodicView):
             redirect_stderr=False,
         )
         live.start()
-        # Should an error end the program, the panel stays as it was and the cursor comes back.
+        # If an error ends the program, the panel stays as it was and the cursor comes back.
         atexit.register(self._console.show_cursor, True)
         return live
 
-    def _start_afresh(self) -> None:
-        """The terminal has another size now, and has folded our lines as it pleased."""
+    def _restart(self) -> None:
+        """Clear a terminal whose size has changed: it has folded the lines in its own way."""
         self._size = self._console.size
         self._stop()
         self._console.clear()
@@ -88,7 +96,7 @@ class LiveView(PeriodicView):
 
 
 def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
-    """One picture of the run that fits a terminal of this size."""
+    """Draw the run so that it fits a terminal of this size."""
     foot = _foot(snapshot, size.width)
     room = max(0, size.height - 1 - len(foot))
     workers = min(snapshot.worker_count, WORKER_LINES)
@@ -104,7 +112,7 @@ def panel(snapshot: Snapshot, size: ConsoleDimensions) -> Group:
 
 
 def _phases(snapshot: Snapshot, width: int, room: int) -> list[Text]:
-    """The phases in as much detail as there is room for: finished, present, still to come."""
+    """Draw the phases in as much detail as there is room for: finished, present, to come."""
     counts = [count for count in snapshot.counts if count.total]
     phases = [list(group) for _, group in groupby(counts, key=lambda count: count.stage)]
     finished = [phase for phase in phases if all(_is_settled(count) for count in phase)]
@@ -221,7 +229,7 @@ def _worker(number: int, worker: AtWork | None, width: int) -> Text:
     if worker is None or not worker.job:
         return _cut(line.append("has left" if worker is None else worker.state, "dim"), width)
     job = _shortened(worker.job, max(16, min(40, width * 2 // 5)))
-    line.append(job).append(f" {_age(worker.seconds):>7}  ", "dim")
+    line.append(job).append(f" {in_seconds(worker.seconds):>11}  ", "dim")
     return _cut(line.append(worker.snippet, "italic"), width)
 
 
@@ -232,27 +240,23 @@ def _shortened(name: str, width: int) -> str:
     return set_cell_size(name, width)
 
 
-def _age(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
-
-
 # -- the foot -------------------------------------------------------------------------------
 
 
 def _foot(snapshot: Snapshot, width: int) -> list[Text]:
-    """The total, the rate and the time, and what there is to say."""
+    """The total; the rate and the time; and one note."""
     columns = _columns(snapshot, width)
     name = Text("total", "bold")
     total = _bar(name, snapshot.done, snapshot.failed, snapshot.total, columns)
-    return [total, _cut(_pace_line(snapshot), width), _cut(_note(snapshot), width)]
+    return [total, _cut(_rate_line(snapshot), width), _cut(_note(snapshot), width)]
 
 
-def _pace_line(snapshot: Snapshot) -> Text:
+def _rate_line(snapshot: Snapshot) -> Text:
     parts = [speed(snapshot.rate) if snapshot.rate is not None else "no rate yet"]
     parts.append(f"{duration(snapshot.elapsed)} so far")
     if snapshot.forecast and not snapshot.ending:
         parts.append(str(snapshot.forecast))
-    parts += snapshot.spending
+    parts += spending_of(snapshot.queues)
     return Text("  " + "  ·  ".join(parts))
 
 
@@ -261,15 +265,17 @@ def _note(snapshot: Snapshot) -> Text:
     if snapshot.deaths:
         line.append(f"{counted(snapshot.deaths, 'worker')} died", "red").append("  ·  ")
     if snapshot.ending == "interrupted":
-        line.append("stopping after the jobs in hand (Ctrl+C: at once)", "yellow")
+        line.append("stopping after the jobs in flight (Ctrl+C: at once)", "yellow")
     elif snapshot.ending == "failed":
-        line.append("a job failed: stopping after the jobs in hand", "red")
+        line.append("a job failed: stopping after the jobs in flight", "red")
     elif snapshot.waits_for:
         line.append(f"nothing new begins: {snapshot.waits_for}", "yellow")
     elif snapshot.forecast and snapshot.forecast.unmeasured:
         line.append(f"not measured yet: {', '.join(snapshot.forecast.unmeasured)}", "dim")
+    elif snapshot.remote:
+        line.append("Ctrl+C ends this view; the run goes on", "dim")
     else:
-        line.append("Ctrl+C stops after the jobs in hand; nothing is lost", "dim")
+        line.append("Ctrl+C stops after the jobs in flight; nothing is lost", "dim")
     return line
 
 

@@ -52,7 +52,7 @@ def test_retry_after_the_cure_builds_only_what_failed(new_site):
     before = site.stamps()
 
     site.template("similar.html", RAISING.replace("1 / 0", '""'))
-    assert "1 jobs are pending again" in site.run("retry", "--failed")
+    assert "1 job is pending again" in site.run("retry", "--failed")
     site.run("spawn", 2)
 
     after = site.stamps()

@@ -52,7 +52,7 @@ def test_cancel_takes_what_waits(queues: Queues) -> None:
     queues.add("x", "--out", "{}.txt", "--", "echo", "{}", ":::", "a", "b", "c")
     queues.spawn("--limit", 1)
     queues.run("retry", "--key", "x/c", "--all")
-    assert "1 jobs cancelled" in queues.run("cancel", "--only", "x", "--key", "c")
+    assert "1 job cancelled" in queues.run("cancel", "--only", "x", "--key", "c")
     assert queues.states("x") == {"a": "done", "b": "done"}
     queues.add("z", "--", "echo", "{}", ":::", "1", "2")
     assert "2 jobs cancelled" in queues.run("cancel", "--only", "z")

@@ -145,7 +145,7 @@ def test_an_adaptive_rate_goes_down_and_up_again(tmp_path: Path) -> None:
         work.run("spawn", "4", "-q", "--keep-going")
         meter = server.meter()
     with work.store() as store:
-        rate_changes = store.rows("rate_changes_of", phase=1000, limit=100)
+        rate_changes = store.rows("latest_rate_changes", phase=1000, limit=100)
     assert meter["refusals"] and most_in_window(meter["arrivals"], 1.0) <= 66
     assert {row["why"] for row in rate_changes} == {"refused", "recovering"}
     assert min(row["per_second"] for row in rate_changes) == 30.0

@@ -23,7 +23,7 @@ from ledger.files import resource
 from ledger.project.load import load_project
 from ledger.views import charts, export
 from ledger.views.causes import cause_of
-from ledger.views.legible import in_seconds, legible
+from ledger.views.format import in_seconds, legible
 from ledger.views.metrics import Family, Sample
 from ledger.views.report import write_report
 

@@ -206,7 +206,7 @@ def test_hints_are_found_and_nonsense_is_not_one():
 
 def follow(site, said):
     """Type every command of the remedies in what was said, in their order, and build."""
-    lines = [line for line in said.splitlines() if "remedy" in line or "after the cure" in line]
+    lines = [line for line in said.splitlines() if "remedy" in line or "after the fix" in line]
     typed = [hint for line in lines for hint in hints(line)]
     assert typed, said
     for hint in dict.fromkeys([*typed, "ledger spawn"]):

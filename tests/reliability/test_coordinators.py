@@ -113,7 +113,7 @@ def test_retry_during_a_run(trial):
     site.wait_for("b began")
     until(lambda: site.status()["failed"] == 1, "the failure")
 
-    assert "1 jobs are pending again" in site.run("retry", "--failed")
+    assert "1 job is pending again" in site.run("retry", "--failed")
     site.wait_for("a over")
     site.go()
     site.finish(process)

@@ -110,7 +110,7 @@ class Attempts(Random_):
             site.run("retry", "--failed")
             it.tally.notes["runs that ended with failed jobs"] += 1
 
-        keeper = Keeper(it, site, forgiven=("jobs failed",), cures=cure)
+        keeper = Keeper(it, site, forgiven=("job failed", "jobs failed"), cures=cure)
         rage(it, site, keeper, self.shape, self.most_kills)
         it.judge(site, self.shape)
 

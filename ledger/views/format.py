@@ -1,4 +1,4 @@
-"""Texts, times and durations as a page says them."""
+"""Texts, times and durations in the form in which views show them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PICTURES |= dict.fromkeys(_NOWHERE, 0xFFFD)
 
 
 def legible(text: str) -> str:
-    """Text of programs as a page may hold it: without colours, with signs for control characters."""
+    """The output of a program without colours, and with signs for control characters."""
     return _COLOURS.sub("", text).replace("\r\n", "\n").translate(_PICTURES)
 
 
@@ -25,7 +25,7 @@ def moment(at: float) -> str:
 
 
 def in_seconds(seconds: float) -> str:
-    """A duration, with as many digits as say something."""
+    """A duration with three significant digits; from a minute on as `text.duration` has it."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.3g} ms"
     return f"{seconds:.3g} s" if seconds < 59.95 else duration(seconds)
