@@ -67,9 +67,9 @@ def _record(**fields: object) -> str:
         (f'{{"id":1{"0" * 1_000_000}}}', "holds a number of too many digits to read"),
         (f'{{"id":1{"0" * 4000},"content":"x"}}', "id has 4,001 bytes, more than any id needs"),
         (_record(content="\udfff"), "content has the unpaired surrogate U+DFFF at character 1"),
-        ('{"id":1,"content":"a","content":"b"}', "the field content is there twice"),
-        ('{"id":1,"id":2,"content":"a"}', "the field id is there twice"),
-        ('{"id":1,"a\\u001b":1,"a\\u001b":2,"content":""}', r"the field a\x1b is there twice"),
+        ('{"id":1,"content":"a","content":"b"}', "the field content occurs twice"),
+        ('{"id":1,"id":2,"content":"a"}', "the field id occurs twice"),
+        ('{"id":1,"a\\u001b":1,"a\\u001b":2,"content":""}', r"the field a\x1b occurs twice"),
         (_record(title="x" * 10_001), "title has 10,001 bytes, more than the 10,000 allowed"),
         (_record(author="é" * 5_001), "author has 10,002 bytes, more than the 10,000 allowed"),
         (_record(source="x" * 10_001), "source has 10,001 bytes, more than the 10,000 allowed"),
@@ -140,7 +140,7 @@ def test_a_gzip_bomb_is_noticed_before_it_goes_off(
     piece = gzip.compress(filler * (ALWAYS_UNPACKED // 4 // len(filler)), 1)
     path = _write(tmp_path, name, piece * 5)
 
-    assert ["holds more than 200 times its own size, as no text does"] == _whats(path)
+    assert ["expands to more than 200 times its size, which no text does"] == _whats(path)
 
 
 def test_a_gzip_file_of_many_members_takes_time_in_proportion(tmp_path: Path) -> None:
@@ -157,15 +157,15 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.md")
     os.mkfifo(tmp_path / "p.json")
 
-    assert ["is no file, but a pipe or a device"] == _whats(tmp_path)
-    assert ["is no file, but a pipe or a device"] == _whats(tmp_path / "p.json")
+    assert ["is a pipe or a device, not a file"] == _whats(tmp_path)
+    assert ["is a pipe or a device, not a file"] == _whats(tmp_path / "p.json")
 
 
 def test_a_device_is_not_read(tmp_path: Path) -> None:
     """A link to a device that never ends is refused at once."""
     (tmp_path / "p.json").symlink_to("/dev/zero")
 
-    assert ["is no file, but a pipe or a device"] == _whats(tmp_path / "p.json")
+    assert ["is a pipe or a device, not a file"] == _whats(tmp_path / "p.json")
 
 
 def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert "is larger than the memory\n" == done.stdout
+    assert "does not fit in memory\n" == done.stdout
 
 
 def test_a_note_with_a_hole_is_not_read(tmp_path: Path) -> None:

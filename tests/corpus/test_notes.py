@@ -34,7 +34,7 @@ def _one(folder: Path, name: str, content: str) -> Document:
     return document
 
 
-def _said(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]]:
+def _problems(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]]:
     _note(folder, name, content)
     with pytest.raises(BadInputError) as caught:
         read_corpus(folder, CorpusSettings())
@@ -133,11 +133,21 @@ def test_notes_come_sorted_by_relative_path(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(
+def test_a_problem_names_its_line(
     tmp_path: Path, content: str | bytes, line: str, what: str
 ) -> None:
     """A problem names the file by its relative path, and the line in it."""
-    assert [(f"a.md{line}", what)] == _said(tmp_path, "a.md", content)
+    assert [(f"a.md{line}", what)] == _problems(tmp_path, "a.md", content)
+
+
+def test_bad_bytes_and_bad_front_matter_are_both_reported(tmp_path: Path) -> None:
+    """A note with invalid UTF-8 and invalid front matter has both problems, each once."""
+    expected = [
+        ("a.md line 4", "byte 24 of the file (0xff) is not UTF-8"),
+        ("a.md line 2", "front matter is not a table of fields"),
+    ]
+
+    assert expected == _problems(tmp_path, "a.md", b"---\na rule\n---\nHello you\xff")
 
 
 def test_a_strange_yaml_key_is_no_field(tmp_path: Path) -> None:
@@ -161,14 +171,16 @@ def test_an_impossible_date_in_a_name_is_refused(tmp_path: Path) -> None:
         )
     ]
 
-    assert expected == _said(tmp_path, "2024-02-30-a.md", "Hello")
+    assert expected == _problems(tmp_path, "2024-02-30-a.md", "Hello")
 
 
 def test_two_notes_of_one_id_are_duplicates(tmp_path: Path) -> None:
     """A text file and a Markdown file of one name are one identity."""
     _note(tmp_path, "a.md", "Hello")
 
-    assert [("a.txt", "notes/a is also the identity of a.md")] == _said(tmp_path, "a.txt", "Hello")
+    assert [("a.txt", "notes/a is also the identity of a.md")] == _problems(
+        tmp_path, "a.txt", "Hello"
+    )
 
 
 def test_a_file_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -185,7 +197,7 @@ def test_a_file_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_no_corpus(tmp_path: Path) -> None:
     """A folder without notes is refused."""
-    assert [(str(tmp_path), "holds no documents")] == _said(tmp_path, "image.png", "")
+    assert [(str(tmp_path), "holds no documents")] == _problems(tmp_path, "image.png", "")
 
 
 @pytest.mark.corpus
