@@ -47,7 +47,7 @@ def test_shards_of_two_widths_are_refused(tmp_path):
     write(tmp_path, "1", [A], [[1, 1]])
     write(tmp_path, "2", [B], [[1, 1, 1]])
 
-    with pytest.raises(JobError, match=r"2\.npz holds vectors of width 3"):
+    with pytest.raises(JobError, match=r"2\.npz has vectors of width 3"):
         collect(tmp_path.glob("*.npz"), [A, B])
 
 
