@@ -35,7 +35,7 @@ def artefact_path(kind: str, fingerprint: str, name: str) -> str:
 
 
 def blocks(total: int, size: int) -> Iterator[tuple[int, int, int]]:
-    """Yield (number, first, last) of each block; `last` is excluded, all but the last have `size` rows."""
+    """Yield (number, first, last) of each block of `size` rows; row `last` is excluded."""
     for number, first in enumerate(range(0, total, size)):
         yield number, first, min(first + size, total)
 

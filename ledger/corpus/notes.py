@@ -26,7 +26,7 @@ FIELDS = ("id", "category", "title", "date", "author", "source")
 # libyaml overflows the C stack, which kills the process, at about 20,000 levels of nesting.
 MAX_FRONT_MATTER = 10_000
 
-# Bytes that a file may have beyond the limit on its content, for front matter and blank lines.
+# Bytes that a file may have beyond the limit of its content: front matter and blank lines.
 ROOM = 1_000_000
 
 FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -36,7 +36,7 @@ _REMEDY = "write it as `title: …` lines between two --- lines, or begin the fi
 
 
 def note_files(folder: Path) -> list[Path]:
-    """List the notes below `folder`, sorted by relative path; hidden files and folders are skipped.
+    """List the notes below `folder`, sorted by relative path, except hidden files and folders.
 
     Raises:
         BadInputError: a folder cannot be listed.

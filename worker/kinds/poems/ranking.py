@@ -1,4 +1,4 @@
-"""Rankings: blocks of them, for the kinds that rank, and their pages, for the kinds that show them."""
+"""Rankings: their blocks, for the kinds that compute them, and the pages that show them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ LISTING_ROOT = "../../"
 
 
 def link(path: str, root: str = LISTING_ROOT) -> str:
-    """Return the href of a page or of `page#anchor`; `root` leads from the linking page to the root."""
+    """Return the href of `path` or `path#anchor`; `root` is the linking page's path to the root."""
     page, _, anchor = path.partition("#")
     return root + quote(page, safe="/~") + (f"#{quote(anchor, safe='/~')}" if anchor else "")
 

@@ -1,4 +1,4 @@
-"""embed: raw vectors of documents, words and themes, one job per batch, kept while they are valid."""
+"""embed: raw vectors of documents, words and themes, one job per batch; kept while valid."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VERSION = 1
 
 
 def word_identity(word: str) -> str:
-    """Return the identity of a word; document identities contain a slash, so none is equal to it."""
+    """Return the identity of a word; it has no slash, so no document has the same one."""
     return f"word:{word}"
 
 

@@ -48,7 +48,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
 
 
 def walks(log: WorkerLog, rows: list[Indices], starts: range, depth: int) -> Indices:
-    """Return the walks from all of `starts`, (len(starts), depth) int32; compiled if that pays off."""
+    """Return the walks from all of `starts`, (len(starts), depth) int32; compiled if worthwhile."""
     import numpy as np
 
     from ledger.vectors.rank import different
