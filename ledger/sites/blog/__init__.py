@@ -22,7 +22,7 @@ PAGE_TEMPLATES = frozenset({
 
 
 def source_stamps(project: Project) -> Iterator[Stamp]:
-    """Of the content, of the files that are copied as they are, and of the macros."""
+    """Yield the stamps of the content, of the static files and of the macros."""
     from ledger.sites.blog.files import MACROS, walk
 
     own = (project.settings.blog.static, MACROS)
@@ -34,30 +34,30 @@ def source_stamps(project: Project) -> Iterator[Stamp]:
 
 
 def page_templates(project: Project) -> frozenset[str]:
-    """The shipped templates, and the layouts that the project has of its own."""
+    """Return the names of the shipped templates and of the project's own layouts."""
     own = (project.templates / "blog").glob("*.html")
     return PAGE_TEMPLATES | {f"blog/{path.name}" for path in own if path.is_file()}
 
 
 def preflight(project: Project) -> list[Problem]:
-    """A search without its program."""
+    """Check that the program for the search is installed, if the settings ask for a search."""
     from ledger.sites.blog.search import preflight_problem
 
     return preflight_problem(project)
 
 
 def finish(project: Project, store: Store) -> str:
-    """Index the posts for the search."""
+    """Index the posts for the search; return the message to show, if any."""
     from ledger.sites.blog.search import make_index
 
     return "the search index was made" if make_index(project, store) else ""
 
 
 def begin_plan(project: Project, known: Known) -> BlogPlan:
-    """Read the tree, find every post its place, and validate what they say of each other.
+    """Read the content tree, assign URLs, and validate links and URLs across posts.
 
     Raises:
-        BadInputError: with every problem.
+        BadInputError: the tree has problems; the error lists all of them.
     """
     try:
         from ledger.sites.blog.plan import BlogPlan, read_posts

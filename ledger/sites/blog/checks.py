@@ -1,4 +1,4 @@
-"""The rules of `[blog]` in ledger.toml that types alone do not say."""
+"""Checks of `[blog]` in ledger.toml that types alone do not express."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _PLAIN = re.compile(r"[\w/.-]*")
 
 
 Flaw = tuple[str, Any, str]
-"""A setting, what it is, and what it should be."""
+"""(setting, its value, a description of valid values)."""
 
 
 def problems(settings: Settings) -> Iterator[Flaw]:
-    """All that is not right."""
+    """Yield every invalid setting."""
     yield from _numbers(settings.blog)
     yield from _names(settings.blog)
     yield from _places(settings)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ledger.sites.blog.plan import BlogPlan
     from ledger.sites.blog.post import Post
 
-# what a list is of, and where it and the overview of its sort are
+# Sorts of lists with the folders of their URLs, of their overviews, and lengths of date prefixes.
 TERMS = {"tags": "tags", "categories": "categories", "authors": "authors"}
 OVERVIEWS = {**TERMS, "years": "archive"}
 PERIODS = {"years": 4, "months": 7, "days": 10}
@@ -21,9 +21,9 @@ PERIODS = {"years": 4, "months": 7, "days": 10}
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Posts in one language, newest first, with something in common.
+    """Posts in one language that share a tag, section, author or period, newest first.
 
-    `sort` is one of the names in `[blog] lists`, `name` what the posts have in common.
+    `sort` is one of the names in `[blog] lists`; `name` is the shared tag, section or period.
     """
 
     sort: str
@@ -34,7 +34,7 @@ class List:
 
 
 def make_lists(plan: BlogPlan) -> list[List]:
-    """All lists that the settings ask for, by language and sort."""
+    """Return all lists that the settings ask for, ordered by language and sort."""
     lists: list[List] = []
     wanted = plan.blog.lists
     for code, language in plan.languages.items():
@@ -51,7 +51,7 @@ def make_lists(plan: BlogPlan) -> list[List]:
                 counted = names.setdefault((sort, where), {})
                 counted[name] = counted.get(name, 0) + 1
         for (sort, where), group in sorted(groups.items()):
-            # the spelling that most posts use, and of those used alike the first in order
+            # the most frequent spelling; ties go to the first in sort order
             spellings = names[sort, where]
             name = min(spellings, key=lambda spelled: (-spellings[spelled], spelled))
             lists.append(List(sort, name, code, f"{language.prefix}/{where}/", group))
@@ -59,7 +59,7 @@ def make_lists(plan: BlogPlan) -> list[List]:
 
 
 def _members(plan: BlogPlan, language: str) -> list[int]:
-    """The dated posts in a language, newest first; with `fallback`, also those it has no translation of."""
+    """Return dated posts in a language, newest first; `fallback` adds those not translated to it."""
     members = []
     for position in range(len(plan.posts) - 1, -1, -1):
         post = plan.posts[position]
@@ -76,7 +76,7 @@ def _members(plan: BlogPlan, language: str) -> list[int]:
 
 
 def _shelves(post: Post, wanted: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
-    """(sort, path, name) of each list that a post stands in, but for the index."""
+    """Yield (sort, path, name) for each list that contains a post, except the index."""
     if "sections" in wanted and post.section:
         yield "sections", address(post.section), post.section
     for sort, folder in TERMS.items():
