@@ -16,7 +16,7 @@ def points(count: int, width: int = 16, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     centres = random.normal(size=(5, width))
     raw = centres[random.integers(0, 5, count)] + random.normal(size=(count, width)) + 1.0
-    return Space(raw.astype(np.float32), centre=True).place(raw.astype(np.float32))
+    return Space(raw.astype(np.float32), centre=True).project(raw.astype(np.float32))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7, 39])
@@ -169,7 +169,7 @@ def test_a_vanishing_vector_is_zero():
     """The only document of a corpus is at its mean, and equally far from everything."""
     raw = np.ones((1, 4), np.float32)
 
-    assert Space(raw, centre=True).place(raw).tolist() == [[0, 0, 0, 0]]
+    assert Space(raw, centre=True).project(raw).tolist() == [[0, 0, 0, 0]]
     assert unit(np.zeros((1, 4))).tolist() == [[0, 0, 0, 0]]
 
 
@@ -177,7 +177,7 @@ def test_without_centring_only_lengths_change():
     """Setting centre = false leaves directions as they are."""
     raw = np.array([[3, 4], [0, 2]], np.float32)
 
-    assert np.allclose(Space(raw, centre=False).place(raw), [[0.6, 0.8], [0, 1]])
+    assert np.allclose(Space(raw, centre=False).project(raw), [[0.6, 0.8], [0, 1]])
 
 
 def test_the_nearest_theme_is_found():
