@@ -1,4 +1,4 @@
-"""A folder of notes: front matter, names with dates, and what is wrong with them."""
+"""A folder of notes: front matter, names with dates, and their problems."""
 
 # ruff: noqa: DTZ001 (dates without a zone are what documents have)
 
@@ -72,17 +72,17 @@ def _problems(folder: Path, name: str, content: str | bytes) -> list[tuple[str, 
     ],
 )
 def test_a_note_is_read(tmp_path: Path, name: str, content: str, expected: Document) -> None:
-    """Front matter and path say what a note is; the rest is its content."""
+    """Front matter and path give the fields of a note; the rest is its content."""
     assert expected == _one(tmp_path, name, content)
 
 
 def test_leading_spaces_of_a_poem_are_kept(tmp_path: Path) -> None:
-    """Only blank lines around the content go."""
+    """Only blank lines around the content are removed."""
     assert "  a\n    b" == _one(tmp_path, "a.txt", "\n\n  a\n    b\n\n").content
 
 
 def test_notes_come_sorted_by_relative_path(tmp_path: Path) -> None:
-    """The order does not depend on the file system; what is hidden is no note."""
+    """The order does not depend on the file system; hidden files are skipped."""
     names = ["b.txt", "a/z.md", "a.md", ".git/x.md", ".x.md", "a/image.png"]
     paths = {name: _note(tmp_path, name, "text") for name in names}
 
@@ -151,19 +151,19 @@ def test_bad_bytes_and_bad_front_matter_are_both_reported(tmp_path: Path) -> Non
 
 
 def test_a_strange_yaml_key_is_no_field(tmp_path: Path) -> None:
-    """A key that contains itself is passed over like any unknown one."""
+    """A key that contains itself is ignored like any unknown one."""
     assert "Hello" == _one(tmp_path, "a.md", "---\n? &a [*a]\n: b\n---\nHello").content
 
 
 def test_deeply_nested_front_matter_is_survived(tmp_path: Path) -> None:
-    """As deep as front matter may be, the reader gets through it."""
+    """The deepest nesting that fits into front matter is read."""
     nested = "[" * 4_990 + "]" * 4_990
 
     assert "Hello" == _one(tmp_path, "a.md", f"---\nx: {nested}\n---\nHello").content
 
 
 def test_an_impossible_date_in_a_name_is_refused(tmp_path: Path) -> None:
-    """A name that begins with something like a date must begin with a real one."""
+    """A name that begins like a date must begin with a valid one."""
     expected = [
         (
             "2024-02-30-a.md line 1 (notes/2024-02-30-a)",
@@ -175,7 +175,7 @@ def test_an_impossible_date_in_a_name_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_notes_of_one_id_are_duplicates(tmp_path: Path) -> None:
-    """A text file and a Markdown file of one name are one identity."""
+    """A text file and a Markdown file of the same name have the same identity."""
     _note(tmp_path, "a.md", "Hello")
 
     assert [("a.txt", "notes/a is also the identity of a.md")] == _problems(
@@ -184,7 +184,7 @@ def test_two_notes_of_one_id_are_duplicates(tmp_path: Path) -> None:
 
 
 def test_a_file_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """A name that is not UTF-8 is a problem that can be printed."""
+    """A name that is not UTF-8 is reported in printable form."""
     try:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.md")).write_text("Hello")
     except OSError:
@@ -202,7 +202,7 @@ def test_an_empty_folder_is_no_corpus(tmp_path: Path) -> None:
 
 @pytest.mark.corpus
 def test_the_real_posts_are_understood(tmp_path: Path) -> None:
-    """Of 4,723 real posts only those with a backspace in them are refused, and all are dated."""
+    """Among 4,723 real posts only those with a backspace are refused, and all are dated."""
     archive = CORPORA / "ruby-news.tar.gz"
     if not archive.exists():
         pytest.skip("ruby-news.tar.gz does not lie beside the checkout")
