@@ -1,8 +1,8 @@
 """The harness within the processes under test, by way of LEDGER_CHAOS=chaos.inside.
 
-At every labelled point a draw decides whether this process kills itself. And each process keeps
-an account of its own: what it claimed, did and settled, in lines appended by single writes, which
-outlive a SIGKILL. What the processes say is compared with what the ledger says by history.py.
+At every labelled point a draw decides whether this process kills itself. Each process also keeps
+an account of what it claimed, did and settled, in lines appended by single writes, which survive
+a SIGKILL. history.py compares these accounts with the ledger.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _append(name: str) -> int:
 
 
 def _ordinal() -> int:
-    """The how manyeth process of the round this is: it decides what the draws will be."""
+    """Return this process's ordinal in the round, which seeds its draws."""
     file = _append("processes")
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -88,7 +88,7 @@ def _claimed(worker: int, claim: Any) -> None:
 
 
 def _wrap_store(module: ModuleType) -> None:
-    """Tell of every claim and settlement, before and after."""
+    """Record every claim and settlement, before and after."""
     store = module.Store
     claim, settle = store.claim, store.settle
 
@@ -116,7 +116,7 @@ def _wrap_store(module: ModuleType) -> None:
 
 
 def _wrap_slots(module: ModuleType) -> None:
-    """Tell of every job, from before it is in hand until after it has left it."""
+    """Record every job, from before it is in flight until after it has ended."""
     slot = module.WorkerState
     enter, leave = slot.enter, slot.leave
 
@@ -148,7 +148,7 @@ def _wrap_clock(module: ModuleType) -> None:
 
 
 class Wrapping(Loader):
-    """Loads a module as ever, and then wraps what is to be told of."""
+    """Loader that loads a module as usual, and then wraps what is to be recorded."""
 
     def __init__(self, loader: Any, wrap: Callable[[ModuleType], None]) -> None:
         self._loader = loader
@@ -165,7 +165,7 @@ class Wrapping(Loader):
 
 
 class Finder(MetaPathFinder):
-    """Finds the modules of which something is told; this one is imported before they are."""
+    """Finder of the modules to wrap; this module is imported before they are."""
 
     WRAPS = {  # noqa: RUF012
         "ledger.process.clock": _wrap_clock, "ledger.process.worker_state": _wrap_slots, "ledger.store.claims": _wrap_store,
