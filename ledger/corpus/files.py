@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# A file can have a million bad lines; nobody reads a report of more than this many.
+# Problems reported per file: of a million bad lines, more would not help the reader of a report.
 MAX_PROBLEMS = 1_000
 
 # Text compresses to about 1/10 of its size and nearly identical records to 1/50; a

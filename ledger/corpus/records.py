@@ -65,7 +65,7 @@ class RecordResult:
     problems: tuple[Problem, ...] = ()
 
     def with_problems(self, problems: Sequence[Problem]) -> RecordResult:
-        """Return a copy with problems that were found elsewhere placed before its own."""
+        """Return a copy that lists these problems, found elsewhere, before its own."""
         if not problems:
             return self
         return replace(self, document=None, problems=(*problems, *self.problems))

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ledger.process.fault_points import Point
 
 if os.environ.get("CHAOS_SLEEP") == "select":
-    # libfaketime 0.9.10 shifts the monotonic deadline that Python sleeps until, told not to or not
+    # libfaketime 0.9.10 shifts the monotonic deadline that Python sleeps until, even with
+    # FAKETIME_DONT_FAKE_MONOTONIC set
     time.sleep = lambda seconds: select.select((), (), (), seconds) and None
 
 FOLDER = Path(os.environ["CHAOS_FOLDER"])

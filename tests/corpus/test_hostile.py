@@ -123,7 +123,7 @@ def test_a_million_problems_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["p.json", "p.jsonl"])
 def test_many_lines_that_are_not_utf8_are_counted(tmp_path: Path, name: str) -> None:
-    """Of lines with bad bytes, the first thousand are named."""
+    """If every line has a bad byte, the first thousand are named."""
     problems = _problems(_write(tmp_path, name, b"\xff\n" * 5_000))
 
     assert MAX_PROBLEMS <= len(problems) <= MAX_PROBLEMS + 1

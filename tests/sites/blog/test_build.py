@@ -333,7 +333,7 @@ def test_what_a_post_says_is_never_executed(blog):
     files = blog.build()
 
     for name, data in files.items():
-        if not name.endswith(".json"):  # there it is text of which nobody makes HTML
+        if not name.endswith(".json"):  # JSON holds it as text, which is not interpreted as HTML
             assert b"<script>alert" not in data, name
     assert "{{ 7*7 }}" in blog.page("/2024/01/01/a/")
 

@@ -190,7 +190,7 @@ def test_what_is_unchanged_is_not_read_again(blog):
     blog.post("2024-01-01-a", "One.")
     blog.post("2024-01-02-b", "Two.")
     before = blog.init()
-    # the same size and the same time: as far as anybody can tell it was not touched
+    # the same size and the same mtime: the change cannot be detected
     blog.post("2024-01-01-a", "Eno.")
     blog.write("content/2024-01-02-b.md", "---\n---\n\nThree.\n", at=1_700_000_001)
 

@@ -19,7 +19,7 @@ from ledger.sites.blog.post import Post
 from ledger.store.claims import Store
 
 CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpora" / "ruby-news.tar.gz"
-SAMPLE = 60  # of so many pages one is parsed strictly
+SAMPLE = 60  # one page in SAMPLE is parsed strictly
 LINK = re.compile(r'(?:href|src)="(/[^"]*)"')
 
 pytestmark = [
