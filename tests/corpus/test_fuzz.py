@@ -52,10 +52,10 @@ DOCUMENTS = st.lists(SOUND, max_size=3) | st.lists(RECORDS | SOUND | VALUES, max
 
 def cut(draw: st.DrawFn, data: bytes) -> bytes:
     """Draw some bytes unchanged, or with a piece removed or inserted."""
-    change, place = draw(st.sampled_from("   -+")), draw(st.integers(0, len(data)))
+    change, at = draw(st.sampled_from("   -+")), draw(st.integers(0, len(data)))
     if change == "+":
-        return data[:place] + draw(st.binary(max_size=4)) + data[place:]
-    return data[:place] + data[place + draw(st.integers(1, 9)) :] if change == "-" else data
+        return data[:at] + draw(st.binary(max_size=4)) + data[at:]
+    return data[:at] + data[at + draw(st.integers(1, 9)) :] if change == "-" else data
 
 
 @st.composite
@@ -133,13 +133,13 @@ def check_error(error: BadInputError) -> None:
 
 def check_documents(documents: list[Document]) -> None:
     """Check that documents can be ordered, stored, read back and found by identity."""
-    placed = order_documents(documents)
-    rows = [{name: getattr(item, name) for name in OrderedDocument.__slots__} for item in placed]
+    ordered = order_documents(documents)
+    rows = [{name: getattr(item, name) for name in OrderedDocument.__slots__} for item in ordered]
     text = json.dumps(rows, ensure_ascii=False)
 
-    assert placed == [OrderedDocument.from_row(row) for row in json.loads(text.encode())]
-    assert len(documents) == len({seen_anywhere(item.slug) for item in placed})
-    assert not any(is_blank(item.label) for item in placed)
+    assert ordered == [OrderedDocument.from_row(row) for row in json.loads(text.encode())]
+    assert len(documents) == len({seen_anywhere(item.slug) for item in ordered})
+    assert not any(is_blank(item.label) for item in ordered)
     vocabulary(documents, WordSettings(min_count=1, min_length=1))
 
 
