@@ -1,7 +1,7 @@
-"""Dates as documents give them, and how they sort.
+"""Dates of documents: parsing and sort order.
 
-A date without a zone stays without one: nobody knows where it was written. Only sorting
-needs to compare the two sorts, and there a date without a zone counts as UTC.
+A date without a time zone stays without one, since the source does not give its zone. Only
+sorting has to compare naive and aware dates; there a naive date counts as UTC.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 
-# Hours of one digit are in real front matter: "2013-09-03 9:41:06 +0000".
+# One-digit hours occur in real front matter: "2013-09-03 9:41:06 +0000".
 _DATE = re.compile(
     r"""(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})
         (?:[Tt\ ](?P<hour>[0-9]{1,2})
@@ -20,12 +20,12 @@ _DATE = re.compile(
 
 
 def parse_date(value: object) -> datetime | None:
-    """The date that a field holds: ISO text, or what TOML made of it; None for null and "".
+    """Return the date in a field: ISO text or a TOML date; None for null and "".
 
-    A day alone is its midnight.
+    A day without a time is its midnight.
 
     Raises:
-        ValueError: it is something else; the message says what.
+        ValueError: the value is neither; the message names what was found.
     """
     if value is None or isinstance(value, datetime):
         return value
@@ -37,7 +37,7 @@ def parse_date(value: object) -> datetime | None:
 
 
 def sort_key(date: datetime) -> float:
-    """Seconds since 1970, for sorting; a date without a zone counts as UTC."""
+    """Return seconds since 1970, for sorting; a date without a zone counts as UTC."""
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 

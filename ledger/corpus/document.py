@@ -16,9 +16,9 @@ LABEL_LENGTH = 60
 
 @dataclass(frozen=True)
 class Document:
-    """A text with an identity that never depends on its position.
+    """A text whose identity does not depend on its position in the corpus.
 
-    `date` is what the source said, or None for an undated document; it is never made up.
+    `date` is the date in the source, or None for an undated document; it is never guessed.
     """
 
     category: str
@@ -31,28 +31,28 @@ class Document:
 
     @property
     def identity(self) -> str:
-        """`category/id`, unique in a corpus."""
+        """Return `category/id`, unique in a corpus."""
         return f"{self.category}/{self.id}"
 
     @property
     def text(self) -> str:
-        """What is embedded: the title, if there is one, and the content."""
+        """Return the text to embed: the title, if there is one, and the content."""
         return "\n".join(part for part in (self.title, self.content) if part.strip())
 
     @cached_property
     def text_digest(self) -> str:
-        """Digest of `text`; a vector belongs to an identity and this."""
+        """Digest of `text`; identity and text digest together are the key of a vector."""
         return fingerprint(self.text)
 
     @cached_property
     def digest(self) -> str:
-        """Digest of everything the document says."""
+        """Digest of all fields of the document."""
         date = self.date.isoformat() if self.date else None
         return fingerprint(self.identity, self.title, self.content, date, self.source, self.author)
 
     @property
     def label(self) -> str:
-        """A short name for links: the title, the source, or the first words."""
+        """Return a short name for links: the title, the source, or the first words."""
         text = " ".join((self.title or self.source or self.content).split())
         if len(text) <= LABEL_LENGTH:
             return text

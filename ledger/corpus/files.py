@@ -1,4 +1,4 @@
-"""From a file to bytes, text and JSON; what goes wrong on the way comes back as a Problem."""
+"""Read a file into bytes, text and JSON; failures are returned as a Problem, not raised."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# More than a reader of reports reads; a file of a million bad lines has no fewer problems.
+# Problems reported per file: of a million bad lines, more would not help the reader of a report.
 MAX_PROBLEMS = 1_000
 
-# Texts pack to a tenth, and records that are nearly alike to a fiftieth; a file that is made
-# to fill the memory packs to a thousandth.
+# Text compresses to about 1/10 of its size and nearly identical records to 1/50; a
+# decompression bomb compresses to 1/1000.
 MAX_PACKING = 200
 ALWAYS_UNPACKED = 64 << 20
 _PIECE = 1 << 20
 
 
 class Repeated(dict[str, object]):
-    """A JSON object that has a field twice: `field`. What it holds is only the last of each."""
+    """A JSON object in which `field` occurs more than once; it holds the last value of each."""
 
     field: str
 
 
 def read_bytes(path: Path, where: str) -> bytes | Problem:
-    """The whole file, unpacked when its name ends in `.gz`.
+    """Return the whole file, decompressed if its name ends in `.gz`.
 
-    A pipe would be waited for, and a device never ends: neither is read.
+    Pipes and devices are refused: reading a pipe may block, and a device may have no end.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return Problem(where, "is no file, but a pipe or a device", "put a file there")
+                return Problem(where, "is a pipe or a device, not a file", "put a file there")
             data = file.read()
         return _unpacked(data, where) if path.suffix.lower() == ".gz" else data
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        return Problem(where, f"is not a whole gzip file: {error}", "pack it again with gzip")
+        return Problem(where, f"is not a whole gzip file: {error}", "compress it again with gzip")
     except OSError as error:
         return Problem(where, f"cannot be read: {error.strerror}", "make it a readable file")
     except MemoryError:
-        return Problem(where, "is larger than the memory", "split it, or make it smaller")
+        return Problem(where, "does not fit in memory", "split it, or make it smaller")
 
 
 def decode(data: bytes, where: str, start: int = 0) -> tuple[str, list[Problem]]:
-    """The text of `data`, which begins at byte `start` of its file, without a byte order mark.
+    """Decode `data`, which begins at byte `start` of its file, and drop a byte order mark.
 
     Invalid bytes become U+FFFD, so that the rest can still be checked, and one problem
     names the first of them.
@@ -69,7 +69,7 @@ def decode(data: bytes, where: str, start: int = 0) -> tuple[str, list[Problem]]
 
 
 def decode_lines(data: bytes, name: str, most: int = MAX_PROBLEMS) -> tuple[str, list[Problem]]:
-    """The text of a whole file, with a problem for each of its first lines that are not UTF-8."""
+    """Decode a whole file; report the first `most` lines that are not UTF-8 as problems."""
     text, problems = decode(data, name)
     if not problems:
         return text, []
@@ -77,7 +77,7 @@ def decode_lines(data: bytes, name: str, most: int = MAX_PROBLEMS) -> tuple[str,
 
 
 def parse_json(text: str, where: str, remedy: str) -> object | Problem:
-    """The value that `text` says in JSON; an object with a field twice is a `Repeated`."""
+    """Parse `text` as JSON; an object with a repeated field becomes a `Repeated`."""
     try:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -86,13 +86,13 @@ def parse_json(text: str, where: str, remedy: str) -> object | Problem:
         return Problem(where, what, remedy)
     except RecursionError:
         return Problem(where, "is JSON nested too deeply to read", remedy)
-    except ValueError:  # Python converts no whole number of thousands of digits
+    except ValueError:  # Python refuses to convert integers of more than 4,300 digits
         return Problem(where, "holds a number of too many digits to read", remedy)
     return value
 
 
 def printable(name: str) -> str:
-    """A name that can be shown anywhere: what is invisible or moves the cursor is written out."""
+    """Return a name that is safe to print: invisible and control characters are escaped."""
     if name.isprintable():
         return name
     return "".join(
@@ -102,14 +102,14 @@ def printable(name: str) -> str:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    """Open as ever, but never wait for somebody to write to a pipe."""
+    """Open as usual, but without waiting for a writer at the other end of a pipe."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _unpacked(data: bytes, where: str) -> bytes | Problem:
-    """What is packed in `data`, in pieces, so that a bomb is noticed before it has gone off.
+    """Decompress `data` piece by piece, so that a bomb is refused before it fills the memory.
 
-    Not by `gzip.decompress`, which copies the rest of the file for every member of it.
+    `gzip.decompress` is not used: it copies the rest of the file for every gzip member.
     """
     most = max(ALWAYS_UNPACKED, MAX_PACKING * len(data))
     pieces, size = [], 0
@@ -118,13 +118,13 @@ def _unpacked(data: bytes, where: str) -> bytes | Problem:
             pieces.append(piece)
             size += len(piece)
             if size > most:
-                what = f"holds more than {MAX_PACKING} times its own size, as no text does"
-                return Problem(where, what, "unpack it yourself, if it is what it should be")
+                what = f"expands to more than {MAX_PACKING} times its size, which no text does"
+                return Problem(where, what, "if the file is genuine, decompress it yourself")
     return b"".join(pieces)
 
 
 def _bad_lines(data: bytes, name: str) -> Iterator[Problem]:
-    """One problem for each line that is not UTF-8."""
+    """Yield one problem for each line that is not UTF-8."""
     start = 0
     for number, line in enumerate(io.BytesIO(data), 1):
         yield from decode(line, f"{name} line {number}", start)[1]
@@ -132,7 +132,7 @@ def _bad_lines(data: bytes, name: str) -> Iterator[Problem]:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object as its parser sees it, where a field that comes twice is still seen."""
+    """Build an object from its pairs, where a repeated field can still be detected."""
     made = dict(pairs)
     if len(made) == len(pairs):
         return made
@@ -141,5 +141,5 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return repeated
 
 
-# One for all records: `json.loads` with a hook would make one for each.
+# Shared by all records: `json.loads` with a hook would build a decoder for each of them.
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)

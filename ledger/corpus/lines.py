@@ -1,4 +1,4 @@
-"""JSON Lines: one record of the poems schema on each line that is not blank."""
+"""JSON Lines: one record of the poems schema per non-blank line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REMEDY = 'make the line one whole object, such as {"id": 1, "content": "…"}'
 
 
 def read_lines(path: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
-    """The records of a `.jsonl` or `.ndjson` file, also with `.gz`, in its order."""
+    """Read the records of a `.jsonl` or `.ndjson` file, optionally `.gz`, in file order."""
     name = printable(path.name)
     data = read_bytes(path, name)
     if isinstance(data, Problem):
@@ -36,7 +36,7 @@ def read_lines(path: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
 
 
 def _read_line(line: bytes, where: str, start: int, settings: CorpusSettings) -> RecordResult:
-    """The record on one line, which begins at byte `start` of its file."""
+    """Read the record on one line, which begins at byte `start` of its file."""
     text, problems = decode(line, where, start)
     raw = parse_json(text, where, _REMEDY)
     if isinstance(raw, Problem):  # bytes that are not UTF-8 explain why it is not JSON either

@@ -24,10 +24,10 @@ DEFAULT_CATEGORY = "notes"
 SUFFIXES = (".txt", ".md")
 FIELDS = ("id", "category", "title", "date", "author", "source")
 
-# The C library behind yaml runs out of stack, and kills the process, some 20,000 levels deep.
+# libyaml overflows the C stack, which kills the process, at about 20,000 levels of nesting.
 MAX_FRONT_MATTER = 10_000
 
-# What a file may have beyond its content, for front matter and blank lines, to be read at all.
+# Bytes that a file may have beyond the limit of its content: front matter and blank lines.
 ROOM = 1_000_000
 
 FRONT_MATTER = re.compile(r"(---|\+\+\+)[ \t]*\n(.*?)^\1[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -37,16 +37,16 @@ _REMEDY = "write it as `title: …` lines between two --- lines, or begin the fi
 
 
 def note_files(folder: Path) -> list[Path]:
-    """The notes below `folder`, sorted by relative path; hidden files and folders are not notes.
+    """List the notes below `folder`, sorted by relative path, except hidden files and folders.
 
     Raises:
         BadInputError: a folder cannot be listed.
     """
     found: list[Path] = []
     try:
-        for place, folders, names in os.walk(folder, onerror=_refuse):
+        for parent, folders, names in os.walk(folder, onerror=_refuse):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            found += [Path(place, name) for name in names if _is_note(name)]
+            found += [Path(parent, name) for name in names if _is_note(name)]
     except OSError as error:
         problem = Problem(
             str(error.filename), f"cannot be listed: {error.strerror}", "make it readable"
@@ -56,13 +56,13 @@ def note_files(folder: Path) -> list[Path]:
 
 
 def read_notes(folder: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
-    """The records of the notes below `folder`, sorted by relative path."""
+    """Read the notes below `folder`, sorted by relative path."""
     for path in note_files(folder):
         yield _read_note(path, folder, settings)
 
 
 def _refuse(error: OSError) -> None:
-    """Left to itself, os.walk passes over what it may not read."""
+    """Raise the error: by default, os.walk silently skips folders that it cannot read."""
     raise error
 
 
@@ -71,45 +71,45 @@ def _is_note(name: str) -> bool:
 
 
 def _read_note(path: Path, folder: Path, settings: CorpusSettings) -> RecordResult:
-    """The record of one note; front matter wins over what the path says."""
+    """Read one note; fields in the front matter take precedence over those from the path."""
     relative = path.relative_to(folder)
     name = printable(relative.as_posix())
-    data = _obstacle(path, folder, name, settings) or read_bytes(path, name)
+    data = _refusal(path, folder, name, settings) or read_bytes(path, name)
     if isinstance(data, Problem):
         raw = _from_path(relative)
         return RecordResult(name, f"{raw['category']}/{raw['id']}", problems=(data,))
-    decoded, problems = decode_lines(data, name, most=1)
+    decoded, bad_bytes = decode_lines(data, name, most=1)
     text = unix_newlines(decoded)
     front = FRONT_MATTER.match(text)
-    fields, problems = _fields(front, text, name)
+    fields, bad_fields = _fields(front, text, name)
     body = text[front.end() :] if front else text
     raw = _from_path(relative) | fields | {"content": body.strip("\n")}
     record = read_record(raw, name, settings, _lines(text, front, body))
-    return record.with_problems([*problems, *problems])
+    return record.with_problems([*bad_bytes, *bad_fields])
 
 
-def _obstacle(path: Path, folder: Path, name: str, settings: CorpusSettings) -> Problem | None:
-    """What keeps a note from being opened at all.
+def _refusal(path: Path, folder: Path, name: str, settings: CorpusSettings) -> Problem | None:
+    """Return the reason not to open a note, or None.
 
-    A folder that comes from somebody else may have a link to anything that its reader may
-    read, and what is read is published.
+    A folder from an untrusted source may contain a link to any file that this user can read,
+    and whatever is read gets published.
     """
     if path.is_symlink() and not _real(path).is_relative_to(_real(folder)):
         return Problem(name, "is a link that leads out of the corpus", "put the file itself there")
     size, limit = _size(path), settings.max_document_bytes
     if size <= limit + ROOM:
         return None
-    remedy = f"set [corpus] max_document_bytes = {size}, or take the file away"
+    remedy = f"set [corpus] max_document_bytes = {size}, or remove the file"
     return Problem(name, f"has {size:,} bytes, more than the {limit:,} allowed", remedy)
 
 
 def _real(path: Path) -> Path:
-    """Where a path leads; `Path.resolve` raises where links lead in a circle."""
+    """Resolve links in a path; unlike `Path.resolve`, this does not raise on link cycles."""
     return Path(os.path.realpath(path))
 
 
 def _size(path: Path) -> int:
-    """The size of a file; 0 of one that cannot be looked at, which reading it will report."""
+    """Return the size of a file in bytes; 0 if stat fails, since reading will report the cause."""
     try:
         return path.stat().st_size
     except OSError:
@@ -117,9 +117,9 @@ def _size(path: Path) -> int:
 
 
 def _from_path(relative: Path) -> dict[str, object]:
-    """What the path of a note says about it: folder, name, and the date the name begins with.
+    """Derive category, id and date from the path of a note; the date may begin its name.
 
-    The date stays in the id: a column that has one name every month is not one note.
+    The date stays in the id, since a monthly column may use the same name every month.
     """
     folder = relative.parent.as_posix()
     category = DEFAULT_CATEGORY if folder == "." else folder
@@ -130,7 +130,7 @@ def _from_path(relative: Path) -> dict[str, object]:
 
 
 def _lines(text: str, front: re.Match[str] | None, body: str) -> dict[str, int]:
-    """The line that each field begins on; those that the path gives have none, and count as 1."""
+    """Return the line on which each field begins; fields from the path have no entry."""
     blank = len(body) - len(body.lstrip("\n"))
     lines = {"content": text.count("\n", 0, len(text) - len(body) + blank) + 1}
     for number, line in enumerate(front[2].split("\n") if front else (), 2):
@@ -141,13 +141,13 @@ def _lines(text: str, front: re.Match[str] | None, body: str) -> dict[str, int]:
 def _fields(
     front: re.Match[str] | None, text: str, name: str
 ) -> tuple[dict[str, object], list[Problem]]:
-    """The front matter's fields that a document has and that are not empty, and its problems."""
+    """Return the non-empty front matter fields in FIELDS, and the problems found."""
     if front is None:
         what = "the front matter that its first line opens is never closed"
         return {}, [Problem(f"{name} line 1", what, _REMEDY)] if OPENING.match(text) else []
     if len(front[2]) > MAX_FRONT_MATTER:
         what = f"front matter has {len(front[2]):,} characters, more than {MAX_FRONT_MATTER:,}"
-        return {}, [Problem(f"{name} line 1", what, "keep only what is about the note there")]
+        return {}, [Problem(f"{name} line 1", what, "keep only fields of the note there")]
     fields = (_yaml if front[1] == "---" else _toml)(front[2], name)
     if isinstance(fields, Problem):
         return {}, [fields]
@@ -155,9 +155,9 @@ def _fields(
 
 
 def _toml(text: str, name: str) -> dict[str, object] | Problem:
-    """The fields of TOML front matter."""
+    """Parse TOML front matter."""
     try:
-        return parse_toml("\n" + text)  # the fence is a line of the file, too
+        return parse_toml("\n" + text)  # the newline stands for the fence, so line numbers fit
     except ValueError as error:
         return Problem(
             f"{name} line {line_in(error)}", f"front matter is not TOML: {error}", _REMEDY
@@ -165,23 +165,23 @@ def _toml(text: str, name: str) -> dict[str, object] | Problem:
 
 
 def line_in(error: Exception) -> int:
-    """The line that a TOML error names only in its message."""
+    """Return the line number in the message of a TOML error, which has no attribute for it."""
     found = re.search(r"at line ([0-9]+)", str(error))
     return int(found[1]) if found else 1
 
 
 def _yaml(text: str, name: str) -> dict[str, object] | Problem:
-    """The fields of YAML front matter, each as the text that stands there.
+    """Parse YAML front matter; each value is the literal text of its scalar.
 
-    Not as what YAML 1.1 makes of it: `id: 0042` would be 34 and `title: No` would be false.
-    Of a field that is there twice the last counts: translators leave the first as it was.
+    YAML 1.1 types are not applied: `id: 0042` would become 34 and `title: No` false. The last
+    value of a repeated field wins: translators leave the original above their translation.
     """
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
+        position = getattr(error, "problem_mark", None)
         what = getattr(error, "problem", None) or str(error).split("\n", maxsplit=1)[0]
-        where = f"{name} line {mark.line + 2 if mark else 1}"
+        where = f"{name} line {position.line + 2 if position else 1}"
         return Problem(where, f"front matter is not YAML: {what}", _REMEDY)
     if root is None:
         return {}
@@ -192,7 +192,7 @@ def _yaml(text: str, name: str) -> dict[str, object] | Problem:
 
 
 def _plain(node: yaml.Node) -> object:
-    """The text of a scalar, None for a null, and an empty list or table for a full one."""
+    """Return the text of a scalar, None for a null, and an empty list or dict for a collection."""
     if isinstance(node, yaml.ScalarNode):
         return None if node.tag == "tag:yaml.org,2002:null" else node.value
     return [] if isinstance(node, yaml.SequenceNode) else {}

@@ -1,4 +1,4 @@
-"""A document with its place in the corpus: its order, its place in time, its path."""
+"""A document with its position in the corpus, its chronological rank and its path."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OrderedDocument:
-    """A document as the ledger keeps it.
+    """A document as stored in the ledger.
 
-    `position` is its place in the corpus and breaks ties; `chronology` its place in time,
-    oldest first, the undated ones after all dated ones. Neither identifies it: `identity` does.
+    `position` is its index in corpus order and breaks ties; `chronology` is its rank by date,
+    oldest first, undated documents last. Neither identifies a document: `identity` does.
     `slug` is `category/id` as a safe path. `extra` is JSON that only its kind of site reads.
     """
 
@@ -42,22 +42,22 @@ class OrderedDocument:
 
     @property
     def day(self) -> str:
-        """The date without the time, or nothing."""
+        """Return the date without the time, or ""."""
         return (self.date or "")[:10]
 
     @property
     def text(self) -> str:
-        """What is embedded; the same as `Document.text`."""
+        """Return the text to embed; the same as `Document.text`."""
         return "\n".join(part for part in (self.title, self.content) if part.strip())
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> OrderedDocument:
-        """A document as it comes out of the ledger."""
+        """Build a document from its row in the ledger."""
         return cls(**dict(row))
 
 
 def order_documents(documents: Sequence[Document]) -> list[OrderedDocument]:
-    """Give each document its place; the result is in corpus order."""
+    """Assign positions and chronological ranks; the result is in corpus order."""
     dated = [index for index, document in enumerate(documents) if document.date]
     undated = [index for index, document in enumerate(documents) if not document.date]
     dated.sort(key=lambda index: (sort_key(documents[index].date), index))  # type: ignore[arg-type]
@@ -74,7 +74,7 @@ def order_documents(documents: Sequence[Document]) -> list[OrderedDocument]:
             title=document.title,
             author=document.author,
             source=document.source,
-            date=_written(document.date),
+            date=_html_date(document.date),
             content=document.content,
             digest=document.digest,
             text_digest=document.text_digest,
@@ -83,8 +83,8 @@ def order_documents(documents: Sequence[Document]) -> list[OrderedDocument]:
     ]
 
 
-def _written(date: datetime | None) -> str | None:
-    """A date as HTML wants it: at most three digits of a second."""
+def _html_date(date: datetime | None) -> str | None:
+    """Format a date for HTML, which allows at most three decimals of a second."""
     if date is None:
         return None
     return date.isoformat(timespec="milliseconds" if date.microsecond else "seconds")

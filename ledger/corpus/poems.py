@@ -1,4 +1,4 @@
-"""The poems schema: a JSON object with a list `poems`, or that list alone."""
+"""The poems schema: a JSON object with a list `poems`, or that list on its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REMEDY = 'make it {"poems": [{"id": 1, "content": "…"}]}; with one object a l
 
 
 def read_poems(path: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
-    """The records of a `.json` or `.json.gz` file, in its order."""
+    """Read the records of a `.json` or `.json.gz` file, in file order."""
     name = printable(path.name)
     data = read_bytes(path, name)
     if isinstance(data, Problem):
@@ -37,12 +37,12 @@ def read_poems(path: Path, settings: CorpusSettings) -> Iterator[RecordResult]:
 
 
 def _poems(text: str, name: str) -> list[object] | Problem:
-    """The raw records in the text of a file."""
+    """Return the raw records in the text of a file."""
     value = parse_json(text, name, _REMEDY)
     if isinstance(value, Problem):
         return value
     if isinstance(value, Repeated):
-        return Problem(name, f"has {value.field[:40]!r} twice", "make one of the two")
+        return Problem(name, f"has {value.field[:40]!r} twice", "merge the two")
     if isinstance(value, dict) and "poems" not in value:
         return Problem(name, 'has no "poems"', _REMEDY)
     poems = value["poems"] if isinstance(value, dict) else value

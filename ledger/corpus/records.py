@@ -1,4 +1,4 @@
-"""One raw record -> one Document, or everything that keeps it from being one."""
+"""Turn one raw record into a Document, or into the list of everything wrong with it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ DATE_FIELDS = ("creation_date", "created_at", "date")
 MAX_NAME_BYTES = 1_000
 MAX_LINE_BYTES = 10_000
 
-# Spaces, controls, and what only says how its neighbours are written: nothing to see or click.
+# Unicode categories with no visible glyph: controls, format characters, separators, spaces.
 _INVISIBLE = frozenset(["Cc", "Cf", "Zl", "Zp", "Zs"])
 
-# What HTML forbids in a page, however escaped: controls other than white space, halves of
-# surrogate pairs, and the noncharacters (the last two code points of each of 17 planes).
+# Characters that HTML forbids even when escaped: controls other than white space, unpaired
+# surrogates, and the noncharacters (such as the last two code points of each of 17 planes).
 _NONCHARACTERS = "".join(
     f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
 )
@@ -54,9 +54,9 @@ _NO_LINES: Mapping[str, int] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What became of one raw record: a document, or the problems that prevent it.
+    """The result of reading one raw record: a document, or the problems that prevent it.
 
-    `identity` is "" where it could not be found out.
+    `identity` is "" if the record does not contain a valid one.
     """
 
     where: str
@@ -65,7 +65,7 @@ class RecordResult:
     problems: tuple[Problem, ...] = ()
 
     def with_problems(self, problems: Sequence[Problem]) -> RecordResult:
-        """The same record with problems that were found elsewhere before its own."""
+        """Return a copy that lists these problems, found elsewhere, before its own."""
         if not problems:
             return self
         return replace(self, document=None, problems=(*problems, *self.problems))
@@ -74,9 +74,9 @@ class RecordResult:
 def read_record(
     raw: object, where: str, settings: CorpusSettings, lines: Mapping[str, int] = _NO_LINES
 ) -> RecordResult:
-    """Judge the whole of one raw record; never raises.
+    """Read and validate one raw record, reporting all of its problems; never raises.
 
-    `where` names its place; `lines` has the line each field begins on, where known.
+    `where` names its location; `lines` has the line on which each field begins, where known.
     """
     if not isinstance(raw, dict):
         remedy = 'write it as {"id": 1, "category": "all", "content": "…"}'
@@ -104,24 +104,24 @@ def read_record(
 
 
 def unix_newlines(text: str) -> str:
-    """The text with every line end, whoever wrote it, as one newline."""
+    """Convert Windows and old Mac line ends to newlines."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def is_blank(text: str) -> bool:
-    """Whether there is nothing to see in a text."""
+    """Whether a text has no visible character."""
     return not text[:1].isalnum() and all(
         unicodedata.category(letter) in _INVISIBLE for letter in text
     )
 
 
 def kind(value: object) -> str:
-    """The kind of a raw value, in words; never the value itself, which may be enormous."""
+    """Describe the type of a raw value; the value itself may be too large to show."""
     return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 class _Reading:
-    """One raw record being read: hands out its fields and notes what is wrong with them."""
+    """Reader of one raw record: returns its fields and collects their problems."""
 
     def __init__(self, raw: dict[str, object], where: str, lines: Mapping[str, int]) -> None:
         self.raw = raw
@@ -131,7 +131,7 @@ class _Reading:
         self.problems: list[Problem] = []
 
     def id(self) -> str:
-        """The id as text: 1 and "1" are the same."""
+        """Return the id as text: 1 and "1" are the same id."""
         value = self.raw.get("id")
         if value is None:
             self._note("id", "is missing", 'give it one of its own, such as "id": 12')
@@ -141,23 +141,23 @@ class _Reading:
         return self._name("id", value, wanted="text or a whole number")
 
     def category(self) -> str:
-        """The category; a record without one is in the category of all."""
+        """Return the category, DEFAULT_CATEGORY if the record has none."""
         value = self.raw.get("category")
         return DEFAULT_CATEGORY if value is None else self._name("category", value)
 
     def text(self, field: str) -> str:
-        """A field that need not be there, of at most `MAX_LINE_BYTES`."""
+        """Return an optional field of at most `MAX_LINE_BYTES`; "" if it is absent or blank."""
         value = self.raw.get(field)
         if value is None:
             return ""
         text = self._text(field, value, MAX_LINE_BYTES)
         if (size := _size(text)) > MAX_LINE_BYTES:
             what = f"has {size:,} bytes, more than the {MAX_LINE_BYTES:,} allowed"
-            self._note(field, what, "shorten it, or make it a part of the content")
+            self._note(field, what, "shorten it, or move it into the content")
         return "" if is_blank(text) else text
 
     def content(self, title: str, limit: int) -> str:
-        """The content, of at most `limit` UTF-8 bytes; blank only under a title."""
+        """Return the content, at most `limit` UTF-8 bytes; it may be blank if there is a title."""
         value = self.raw.get("content")
         if value is None:
             self._note("content", "is missing", 'give it a text, such as "content": "…"')
@@ -172,7 +172,7 @@ class _Reading:
         return text
 
     def date(self) -> datetime | None:
-        """The date of the first date field that holds anything."""
+        """Return the date in the first date field that is not empty."""
         field = next((name for name in DATE_FIELDS if self.raw.get(name) not in (None, "")), "")
         try:
             return parse_date(self.raw.get(field))
@@ -182,13 +182,11 @@ class _Reading:
             return None
 
     def repeated(self, field: str) -> None:
-        """Note that the record has a field twice: nobody knows which of them is meant."""
-        self._note(
-            f"the field {printable(field[:40])}", "is there twice", "keep the one that is meant"
-        )
+        """Report a repeated field: which of its values is meant cannot be known."""
+        self._note(f"the field {printable(field[:40])}", "occurs twice", "keep the intended one")
 
     def _name(self, field: str, value: object, wanted: str = "text") -> str:
-        """A part of the identity: text that is neither blank nor too long."""
+        """Return a part of the identity: text that is neither blank nor too long."""
         text = self._text(field, value, MAX_NAME_BYTES, wanted)
         if isinstance(value, str) and is_blank(text):
             self._note(field, "is empty", f"give it a {field} that is not blank")
@@ -198,9 +196,10 @@ class _Reading:
         return text
 
     def _text(self, field: str, value: object, limit: int, wanted: str = "text") -> str:
-        """The value, if it is text that a page can hold, with plain line ends; else "".
+        """Return the value with newlines as line ends, or "" if it is not text.
 
-        What is longer than `limit` is refused for that, and searched no further.
+        Only the first `limit` characters are searched for forbidden ones: a longer text is
+        refused for its size in any case.
         """
         if not isinstance(value, str):
             self._note(
@@ -215,7 +214,7 @@ class _Reading:
         return text
 
     def _note(self, field: str, what: str, remedy: str, line: int = 1) -> None:
-        """Note a problem in the given line of a field."""
+        """Add a problem in the given line of a field."""
         where = self.where
         if self.lines:
             where += f" line {self.lines.get(field, 1) + line - 1}"
@@ -224,13 +223,13 @@ class _Reading:
         self.problems.append(Problem(where, f"{field} {what}", remedy))
 
     def _exclusion(self) -> str:
-        """The line of ledger.toml that leaves the record out; JSON's quoting is TOML's, too."""
+        """Return the line of ledger.toml that excludes the record; JSON strings are valid TOML."""
         identity = json.dumps(self.identity or "category/id", ensure_ascii=False)
         return f"[corpus] exclude = [{identity}]"
 
 
 def forbidden(text: str) -> tuple[str, str] | None:
-    """What keeps a text from standing in a page, and the remedy."""
+    """Return the problem and remedy of the first character that no page may hold, or None."""
     found = _forbidden(text)
     if found is None:
         return None
@@ -239,12 +238,12 @@ def forbidden(text: str) -> tuple[str, str] | None:
 
 
 def _forbidden(text: str) -> re.Match[str] | None:
-    """The first forbidden character; what can be printed has none, and that is told quickly."""
+    """Find the first forbidden character; `isprintable` quickly clears texts without any."""
     return None if text.replace("\n", "").isprintable() else _FORBIDDEN.search(text)
 
 
 def _problem(character: str) -> tuple[str, str]:
-    """A forbidden character's name and remedy."""
+    """Return name and remedy of a forbidden character."""
     point = f"U+{ord(character):04X}"
     if character == "\0":
         return f"{point} (NUL)", "remove it"
@@ -254,7 +253,7 @@ def _problem(character: str) -> tuple[str, str]:
 
 
 def _digits(number: int) -> str:
-    """The number in decimal; Python refuses to write out thousands of digits."""
+    """Format in decimal, or in hex above Python's limit of 4,300 decimal digits."""
     try:
         return str(number)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One safe path segment for any text, distinct texts in distinct segments."""
+"""Safe path segments for any text; distinct texts get distinct segments."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ MAX_READABLE_BYTES = 60
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]*(?:\.[a-z0-9_-]+)*")
 _UNSAFE = re.compile(r"[^\w-]+")
 
-# Windows opens a device for these, whatever follows the first dot.
+# Device names on Windows, whatever follows the first dot.
 DEVICES = frozenset(
     ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))]
 )
 
 
 def slug(segment: str) -> str:
-    """The path segment for `segment`: itself if it is plain, else something like it and a hash.
+    """Return `segment` itself if it is plain, else its readable part, `~` and a hash.
 
-    A plain segment never has a `~`, so the two kinds cannot meet; and neither has capitals,
-    so they cannot meet on file systems that ignore case either.
+    Plain segments contain no `~`, so the two forms cannot collide. Neither form contains
+    capitals, so they do not collide on case-insensitive file systems either.
     """
     if _is_plain(segment):
         return segment
@@ -41,7 +41,7 @@ def _is_plain(segment: str) -> bool:
 
 
 def _readable(segment: str) -> str:
-    """The letters and digits of `segment`, in at most 60 UTF-8 bytes; may be empty."""
+    """Return the letters and digits of `segment`, at most 60 UTF-8 bytes; may be empty."""
     folded = unicodedata.normalize("NFC", segment).casefold()
     dashed = _UNSAFE.sub("-", folded).strip("-")
     cut = dashed.encode("utf-8")[:MAX_READABLE_BYTES].decode("utf-8", "ignore")

@@ -1,4 +1,4 @@
-"""TOML, as settings and front matter hold it, with one error for all that can be wrong."""
+"""TOML for settings and front matter, with one exception type for every failure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 MAX_PARTS = 100
 
-# tomllib's work grows with the square of a key's parts: 100,000 characters of `a.a.a…` are a
-# minute of it. No quantifier here gives anything back, so that the search is linear.
+# tomllib takes time quadratic in the number of parts of a key: a minute for 100,000 characters
+# of `a.a.a…`. The quantifiers are possessive, so this search does not backtrack and is linear.
 _MANY_PARTS = re.compile(
     r"""(?<![\w\\-])(?:(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+)"""
     f"{{{MAX_PARTS}}}"
@@ -17,10 +17,10 @@ _MANY_PARTS = re.compile(
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The table that `text` says in TOML.
+    """Parse `text` as TOML.
 
     Raises:
-        ValueError: it says none, or too much of one; the message says what and where.
+        ValueError: it is invalid or exceeds a limit; the message names the cause and the line.
     """
     if found := _MANY_PARTS.search(text):
         line = text.count("\n", 0, found.start()) + 1
@@ -31,5 +31,5 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise
     except RecursionError:
         raise ValueError("nested too deeply to read") from None
-    except ValueError:  # Python converts no whole number of thousands of digits
+    except ValueError:  # Python refuses to convert integers of more than 4,300 digits
         raise ValueError("a number of too many digits to read") from None

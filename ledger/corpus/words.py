@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 SIZES = 9
 
-# In a handful of documents every word is in a large share of them.
+# In a small corpus every word occurs in a large share of the documents.
 SHARE_COUNTS_FROM = 20
 
-# Han, Hiragana and Katakana: scripts that put no spaces between words.
+# Han, Hiragana and Katakana: scripts without spaces between words.
 _UNSPACED = (
     r"\u3005\u3007\u3041-\u3096\u3099\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
 )
-# Vowel signs and accents, which `\w` leaves out and which would cut Hindi words in pieces.
-_MARKS = "".join(
+# Vowel signs and accents: `\w` does not match them, so Hindi words would be cut at each one.
+_COMBINING = "".join(
     chr(point) for point in range(0x300, 0x2000) if unicodedata.category(chr(point))[0] == "M"
 )
 _LETTER = rf"[^\W{_UNSPACED}]"
-_WORD = re.compile(rf"{_LETTER}+(?:[{_MARKS}]+{_LETTER}*|'{_LETTER}+)*")
-_ASCII_WORD = re.compile(r"\w+(?:'\w+)*", re.ASCII)  # the same in ASCII, twice as fast
+_WORD = re.compile(rf"{_LETTER}+(?:[{_COMBINING}]+{_LETTER}*|'{_LETTER}+)*")
+_ASCII_WORD = re.compile(r"\w+(?:'\w+)*", re.ASCII)  # equivalent for ASCII text, twice as fast
 _BIGRAM = re.compile(rf"(?=([{_UNSPACED}]{{2}}))")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of the corpus, how often it stands there, and its size in the cloud, 1 to 9."""
+    """A word of the corpus, its number of occurrences, and its size in the cloud, 1 to 9."""
 
     text: str
     count: int
@@ -46,9 +46,9 @@ class Word:
 
 
 def vocabulary(documents: Sequence[Document], settings: WordSettings) -> list[Word]:
-    """The `settings.count` most frequent words, sorted by text; ties go to the lower text.
+    """Return the `settings.count` most frequent words, sorted by text; ties go to the lower text.
 
-    Where words are written without spaces, every two neighbouring characters count as one.
+    In scripts without spaces, every two adjacent characters count as a word.
     """
     counts = _count(documents)
     barred = {word.casefold() for word in settings.stop_words}
@@ -61,7 +61,7 @@ def vocabulary(documents: Sequence[Document], settings: WordSettings) -> list[Wo
 
 
 def _count(documents: Sequence[Document]) -> Counter[str]:
-    """How often each word stands in the corpus."""
+    """Count the occurrences of each word in the corpus."""
     counts: Counter[str] = Counter()
     for document in documents:
         counts.update(_words(document.text))
@@ -69,10 +69,10 @@ def _count(documents: Sequence[Document]) -> Counter[str]:
 
 
 def _widespread(documents: Sequence[Document], counts: Mapping[str, int], limit: float) -> set[str]:
-    """The words that are in more than `limit` documents.
+    """Return the words that are in more than `limit` documents.
 
-    Only a word that stands there more often than that can be one: a handful, or none. Going
-    through the texts again for those is faster than counting documents for every word.
+    Only words with more than `limit` occurrences qualify, usually a handful. A second pass over
+    the texts for those is faster than counting documents for every word.
     """
     frequent = {word for word, count in counts.items() if count > limit}
     spread: Counter[str] = Counter()
@@ -82,7 +82,7 @@ def _widespread(documents: Sequence[Document], counts: Mapping[str, int], limit:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text in small letters, among them some with digits or underscores."""
+    """Return the words of a text in lower case; some may contain digits or underscores."""
     folded = text.casefold()
     if folded.isascii():
         return _ASCII_WORD.findall(folded)
@@ -91,9 +91,10 @@ def _words(text: str) -> list[str]:
 
 
 def _fits(word: str, settings: WordSettings) -> bool:
-    """Whether it is long enough, without digits, fractions, Roman numerals and underscores.
+    """Whether a word is long enough and has no digit, fraction, Roman numeral or underscore.
 
-    Pairs of unspaced characters are as long as such words are, and 一 in them is not 1.
+    Character pairs of unspaced scripts always qualify: many words there have two characters,
+    and 一 ("one") is part of words although Unicode calls it numeric.
     """
     if _BIGRAM.match(word):
         return True
@@ -102,9 +103,9 @@ def _fits(word: str, settings: WordSettings) -> bool:
 
 
 def _sized(chosen: Sequence[tuple[str, int]]) -> Iterator[Word]:
-    """The words with sizes on a logarithmic scale from the rarest, 1, to the commonest, 9.
+    """Assign sizes on a logarithmic scale, from 1 for the rarest to 9 for the most common.
 
-    Where all are as frequent they are all of the middle size.
+    If all words are equally frequent, all get the middle size.
     """
     if not chosen:
         return

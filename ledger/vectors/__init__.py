@@ -1,1 +1,1 @@
-"""Vectors: embedding, the space they are compared in, ranking."""
+"""Vectors: embedding, the common space of all embeddings, and ranking."""

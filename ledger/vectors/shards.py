@@ -1,4 +1,4 @@
-"""Shards: files of raw embeddings, each vector with the identity and digest of its text."""
+"""Shards: files of raw embeddings, in which each vector has the identity and digest of its text."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float32]
 
 Name = tuple[str, str]
-"""(identity, digest of the text): what a vector belongs to."""
+"""(identity, digest of the text): the key of a vector."""
 
 
 def shard_bytes(names: Sequence[Name], vectors: Floats) -> bytes:
-    """A shard: (k, d) vectors and their names in one file, the same bytes for the same input."""
+    """Serialise (k, d) vectors and their k names; the same input gives the same bytes."""
     buffer = io.BytesIO()
     text = json.dumps(names, ensure_ascii=False).encode("utf-8")
     np.savez(buffer, names=np.frombuffer(text, np.uint8), vectors=vectors)
@@ -31,14 +31,14 @@ def shard_bytes(names: Sequence[Name], vectors: Floats) -> bytes:
 
 
 def read_shard(path: Path) -> tuple[list[Name], Floats]:
-    """The names and vectors of a shard."""
+    """Read the k names and the (k, d) float32 vectors of a shard."""
     with np.load(path) as shard:
         names = [(identity, digest) for identity, digest in json.loads(shard["names"].tobytes())]
         return names, shard["vectors"]
 
 
 def collect(paths: Iterable[Path], wanted: Sequence[Name]) -> Floats:
-    """The vectors of `wanted`, in that order, wherever they are; (len(wanted), d) float32.
+    """Gather the vectors of `wanted` from all shards, in that order; (len(wanted), d) float32.
 
     Raises:
         JobError: a vector is missing, or shards differ in width.
@@ -52,7 +52,7 @@ def collect(paths: Iterable[Path], wanted: Sequence[Name]) -> Floats:
             found = np.zeros((len(wanted), vectors.shape[1]), np.float32)
         if vectors.shape[1] != found.shape[1]:
             raise JobError(
-                f"{path.name} holds vectors of width {vectors.shape[1]}, others of {found.shape[1]}",
+                f"{path.name} has vectors of width {vectors.shape[1]}, others of {found.shape[1]}",
                 context=f"shards in {path.parent.name}",
                 remedy="ledger verify, then ledger spawn",
             )

@@ -1,4 +1,4 @@
-"""From raw embeddings to the space that everything is compared in: centred unit vectors."""
+"""The common space: raw embeddings, centred and scaled to unit length."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float32]
 
-# A centred vector shorter than this is rounding error: the document is the average one.
+# A shorter vector is rounding error: after centring, the document equals the mean.
 VANISHING = 1e-6
 CENTRE_SAMPLE = 512
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Rows scaled to length 1, in float64; rows shorter than VANISHING become zero."""
+    """Scale rows to length 1, in float64; rows shorter than VANISHING become zero."""
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     scaled: npt.NDArray[np.float64] = np.zeros_like(wide)
@@ -32,24 +32,28 @@ def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 def centre_sample(names: Sequence[Name]) -> npt.NDArray[np.intp]:
-    """Which documents the centre is the mean of: those with the lowest digests of their names.
+    """Choose the documents whose mean is the centre: those with the lowest digests of names.
 
-    A sample of CENTRE_SAMPLE removes the common direction as well as all of them do (of 7,797
-    texts 43 are in nobody's top 20 instead of 40; uncentred 288). And it stays the same when a
-    document comes or goes, unless that one is in it, so that all other rankings stay the same
-    too; the mean of all would move with every document, and reorder nearly every page.
+    A sample of CENTRE_SAMPLE removes the common direction as well as all documents would: of
+    7,797 texts, 43 are in no other text's top 20, instead of 40 (288 without centring). The
+    sample does not change when a document outside it is added or removed, so neither do the
+    other rankings; the mean of all documents would move each time and reorder nearly every
+    page.
+
+    Returns:
+        (min(n, CENTRE_SAMPLE),) ascending indices.
     """
     digests = [digest_bytes("\n".join(name).encode("utf-8", "surrogatepass")) for name in names]
     return np.sort(np.argsort(digests, kind="stable")[:CENTRE_SAMPLE])
 
 
 class Space:
-    """How raw embeddings (k, d) are made comparable, learnt from a sample of them.
+    """A map from raw (k, d) embeddings to comparable ones, fitted to a (m, d) sample.
 
-    Text embeddings share a large common direction, so that a few documents are near to
+    Text embeddings share a large common direction, which makes a few documents near to
     everything (hubs). Subtracting the mean of unit vectors and scaling again removes it.
-    Words and themes go through the same map. A vector that vanishes, as that of a corpus of
-    one does, is zero: equally far from everything.
+    Words and themes go through the same map. A vector that vanishes, such as the only one of
+    a corpus, becomes zero: equally far from everything.
     """
 
     def __init__(self, sample: Floats, *, centre: bool) -> None:
@@ -57,11 +61,11 @@ class Space:
         self.mean = unit(sample).mean(axis=0) if centre else np.zeros(width)
 
     def project(self, vectors: Floats) -> Floats:
-        """(k, d) raw embeddings -> (k, d) float32 unit vectors, or zero."""
+        """Map (k, d) raw embeddings to (k, d) float32 unit vectors, or zero."""
         return np.ascontiguousarray(unit(unit(vectors) - self.mean), dtype=np.float32)
 
 
 def nearest_theme(documents: Floats, themes: Floats) -> npt.NDArray[np.int16]:
-    """(n, d) and (t, d) unit vectors -> (n,) index of the theme nearest to each document."""
+    """Return (n,) int16, the nearest of (t, d) themes for each of (n, d) documents."""
     nearest: npt.NDArray[np.int16] = (documents @ themes.T).argmax(axis=1).astype(np.int16)
     return nearest

@@ -73,7 +73,7 @@ def _measure(row: Row, bench: Bench) -> Line:
 
 
 def _obstacle(row: Row, bench: Bench) -> str:
-    """Why a row cannot be measured here, or nothing."""
+    """Return why a row cannot be measured here, or ""."""
     if bench.quick and not row.quick:
         return "skipped: not in --quick"
     if row.number == 13 and not TANG.is_file():

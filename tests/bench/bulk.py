@@ -2,7 +2,7 @@
 
 Every measure has a fresh folder, and every process the same environment: a home of its own, so
 that no settings of the user's count, and /bin/sh, with which parallel starts each command (ours
-starts the program itself). Where parallel is not installed that is told, and nothing is measured.
+starts the program itself). If parallel is not installed, that is reported and nothing is measured.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ LAST_STARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Where it is measured, and how much of everything."""
+    """Folder and sizes of a measurement."""
 
     work: Path
     jobs: int
@@ -66,12 +66,12 @@ class Setting:
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of every process."""
+        """Return the environment of every process."""
         return environment(HOME=str(self.work / "home"), SHELL="/bin/sh")
 
     @contextmanager
     def folder(self, values: int, script: str = "") -> Iterator[Path]:
-        """A fresh folder with so many values and the script; the disk is at rest before and after."""
+        """Make a fresh folder with the values and the script, and sync the disk before and after."""
         folder = Path(tempfile.mkdtemp(prefix="bulk-", dir=self.work))
         (folder / VALUES).write_text("".join(f"{value}\n" for value in range(1, values + 1)))
         (folder / "job.sh").write_text(script)
@@ -92,7 +92,7 @@ class Setting:
         process = _start(self, folder, words, stderr=subprocess.PIPE)
         try:
             errors = process.communicate(timeout=PATIENCE)[1]
-        finally:  # also when the bench is told to stop
+        finally:  # also when the bench is interrupted
             _kill_session(process.pid)
         wall = time.perf_counter() - clock
         if process.returncode:
@@ -103,7 +103,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """What a command cost, with all that it started."""
+    """The cost of a command, including its child processes."""
 
     wall: float
     cpu: float
@@ -150,7 +150,7 @@ def _shown(*commands: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """So many times `true`, by so many workers; both sides of it."""
+    """N runs of `true` by W workers, with Ledger and with GNU parallel."""
 
     setting: Setting
     jobs: int
@@ -162,10 +162,10 @@ class Queue:
         return _add("true"), _spawn(self.workers), _parallel(self.workers, "true")
 
     def ours(self) -> tuple[Took, Took]:
-        """What to add them costs, and to do them.
+        """Measure adding the jobs and running them.
 
         Raises:
-            RuntimeError: not every one was done once.
+            RuntimeError: a job was not done exactly once.
         """
         with self.setting.folder(self.jobs) as folder:
             add, spawn = (self.setting.run(folder, words) for words in self.commands[:2])
@@ -175,10 +175,10 @@ class Queue:
         return add, spawn
 
     def theirs(self) -> Took:
-        """What they cost GNU parallel.
+        """Measure GNU parallel on the same jobs.
 
         Raises:
-            RuntimeError: not every one was done.
+            RuntimeError: a job was not done.
         """
         with self.setting.folder(self.jobs) as folder:
             took = self.setting.run(folder, self.commands[2])
@@ -220,7 +220,7 @@ def _middle(found: Sequence[Took]) -> Took:
 
 
 def _walls(pairs: Sequence[tuple[tuple[Took, Took], Took]]) -> list[tuple[float, float, float]]:
-    """What every round took: to add, to spawn, parallel."""
+    """Return the seconds of every round: to add, to spawn, and with parallel."""
     return [(add.wall, spawn.wall, theirs.wall) for (add, spawn), theirs in pairs]
 
 
@@ -282,7 +282,7 @@ def _rendered(folder: Path, took: Took) -> float:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the jobs: begun again, ended again, never ended."""
+    """Counts of jobs that were begun again, ended again, or never ended."""
 
     kills: int = 0
     again: int = 0
@@ -355,7 +355,7 @@ def _killed(setting: Setting, name: str, random: Random) -> Tally:
 
 
 def _kill_once(setting: Setting, folder: Path, words: Sequence[str], wait: float) -> bool:
-    """Start it, and so long after its first job began kill it; false if it ended before."""
+    """Start it and kill it some time after its first job began; false if it ended before that."""
     trace = folder / "trace"
     before = _size(trace)
     process = _start(setting, folder, words)
@@ -462,7 +462,7 @@ def _measure(row: Row, setting: Setting) -> Line:
 
 
 def _parallel_version() -> str:
-    """Of GNU parallel, or nothing if there is none; moreutils has another of that name."""
+    """Return the version of GNU parallel, or ""; moreutils has another program of that name."""
     if not shutil.which("parallel"):
         return ""
     asked = subprocess.run(

@@ -1,4 +1,4 @@
-"""Where a bench runs: the machine, the versions, the room on its disk."""
+"""The setting of a bench: the machine, the versions, the free space on its disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("ledger", "numpy", "pysqlite3", "huey", "jinja2", "wordllama")
 
 
 def machine(work: Path) -> dict[str, Any]:
-    """What the figures depend on, as far as it can be read."""
+    """Return what the figures depend on, as far as it can be determined."""
     return {
         "processor": _fact("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),
@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 
 def load() -> float:
-    """How many processes wanted to run in the last minute."""
+    """Return the load average of the last minute."""
     return round(os.getloadavg()[0], 2)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Peak:
     """The most there was at one moment, in bytes."""
 
-    private: int = 0  # of workers: pages that nobody shares (USS)
+    private: int = 0  # of workers: unshared pages (USS)
     written: int = 0  # of workers: those of them that no file backs, or that differ from it
     whole: int = 0  # of all processes, shared pages counted by share (PSS)
     workers: int = 0

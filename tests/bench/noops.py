@@ -69,7 +69,7 @@ def install(folder: Path) -> dict[str, str]:
 def noop_site(
     root: Path, packages: Path, jobs: int, *, effects: bool = False, pause: float = 0.0
 ) -> Site:
-    """A project of so many jobs that do nothing, planned by `ledger init`."""
+    """Make a project of N jobs that do nothing, planned by `ledger init`."""
     root.mkdir(parents=True)
     document = {"id": 1, "category": "bench", "content": "nothing"}
     payload: dict[str, Any] = {"seconds": pause} if pause else {}

@@ -92,10 +92,10 @@ def _rate(
 
 
 def crowd(bench: Bench) -> Outcome:
-    """Row 16: many more workers than cores; a job waits, as for a server, and locks nobody out."""
+    """Row 16: many more workers than cores; jobs wait, as for a server, without blocking others."""
     sizes = bench.sizes
     site = noop_site(bench.folder("crowd"), bench.work / "kinds", sizes.crowd_jobs, pause=0.04)
-    took = site.ledger("spawn", sizes.crowd, "--quiet")  # fails if a worker said anything
+    took = site.ledger("spawn", sizes.crowd, "--quiet")  # fails if a worker printed anything
     served = site.served()
     silent = not any((site.root / ".ledger" / "logs").glob("*.stderr"))
     site.remove()

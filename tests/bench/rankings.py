@@ -73,7 +73,7 @@ class Rankings:
         return np.concatenate([self.rank(kind, n, min(n + size, total)) for n in firsts])
 
     def page_seconds(self, pages: int) -> float:
-        """The time of one walk, where so many are made at a time."""
+        """Return the seconds per walk, if that many are made at a time."""
         return seconds(partial(self.rank, rank_different, 0, pages)) / pages
 
 
@@ -167,7 +167,7 @@ def _said(counts: dict[str, Any]) -> str:
 
 
 def _compare(gram: Wide, walks: Array, starts: Any) -> dict[str, Any]:
-    """How walks differ from the exact ones, and how far each of their steps is from the best."""
+    """Compare walks with exact ones, and each of their steps with the best possible one."""
     counts: dict[str, Any] = {"differ": 0, "walks": 0, "unexcused": 0, "worst": 0.0}
     for walk, start in zip(walks, starts, strict=True):
         differ = int((walk != reference.exact_walk(gram, start, len(walk))).sum())

@@ -1,4 +1,4 @@
-"""What the rankings are measured against: plain NumPy, float64, float32, one thread."""
+"""The baseline of the rankings: plain NumPy, float64, float32, one thread."""
 
 from __future__ import annotations
 

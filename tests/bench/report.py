@@ -1,4 +1,4 @@
-"""What a row says: its figures, the checks it has to pass, and how that is shown."""
+"""The report of a row: its figures, its checks, and their formatting."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Check:
 
 
 def number(value: float) -> str:
-    """A number with as many digits as say something."""
+    """Format a number with its significant digits."""
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
@@ -51,7 +51,7 @@ def number(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a row measured. The first of the checks is the row's ratio."""
+    """The results of a row. The first of the checks is the row's ratio."""
 
     figure: str
     yardstick: str
@@ -85,7 +85,7 @@ class Line:
 
     @property
     def brief(self) -> str:
-        """What came of it, in a line."""
+        """Return the result in one line."""
         said = f"{self.outcome.figure} · " if self.outcome else ""
         return f"{said}{self.verdict} · {self.seconds:.0f} s"
 

@@ -1,4 +1,4 @@
-"""What the rows share: sizes, corpora, the work folder, and the projects that are dear to build."""
+"""Shared by the rows: sizes, corpora, the work folder, and projects that are expensive to build."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of everything; these are those of the targets."""
+    """Sizes of the measurements; the defaults are those of the targets."""
 
     documents: int = 7_797
     depth: int = 200
@@ -85,7 +85,7 @@ class Bench:
 
     @property
     def documents(self) -> int:
-        """How many documents the corpus has."""
+        """Return the number of documents in the corpus."""
         return len(self.records)
 
     @property

@@ -1,4 +1,4 @@
-"""A project folder that a bench builds with the real command, and what its ledger says of that."""
+"""A project folder that a bench builds with the real command, and figures from its ledger."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ PATIENCE = 1200.0  # the longest of them, row 13, should take 900
 
 
 def end(process: subprocess.Popen[str], patience: float) -> str:
-    """Wait for a process to end; returns what it said on standard error.
+    """Wait for a process to end; return its standard error.
 
     Raises:
-        RuntimeError: it did not, and had to be killed.
+        RuntimeError: it did not end, and was killed.
     """
     try:
         return process.communicate(timeout=patience)[1]
     except subprocess.TimeoutExpired:
         raise RuntimeError(f"killed, since it hung for {patience:g} s: {process.args!r}") from None
     finally:
-        if process.poll() is None:  # also when the bench itself is told to stop
+        if process.poll() is None:  # also when the bench itself is interrupted
             process.kill()
             process.communicate()
 
@@ -112,7 +112,7 @@ class Site:
                 yield json.loads(line)
 
     def served(self) -> dict[int, int]:
-        """How many jobs each worker of the last run settled, by its number."""
+        """Return the number of jobs that each worker of the last run settled, by worker number."""
         ((run,),) = self.sql("SELECT max(id) FROM runs")
         served: dict[int, int] = {}
         for line in self.log(run):
@@ -149,7 +149,7 @@ class Site:
 
 
 def _jobs(line: dict[str, Any]) -> int:
-    """How many jobs a line of the log is about: a number, a list, or the name of one."""
+    """Return the number of jobs in a line of the log: a number, a list, or the name of one."""
     jobs = line.get("jobs", line.get("job"))
     if isinstance(jobs, int):
         return jobs

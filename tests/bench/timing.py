@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """How long it takes, once."""
+    """Return the seconds of one call."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
@@ -27,7 +27,7 @@ def by_turns(
 
 
 def command_seconds(command: Sequence[str], environment: dict[str, str]) -> float:
-    """How long a command takes from its start to its end."""
+    """Return the seconds of a command from its start to its end."""
     return seconds(
         lambda: subprocess.run(command, env=environment, check=True, capture_output=True)
     )

@@ -1,4 +1,4 @@
-"""Plain writing: so many bytes into so many fresh files, by so many processes at once."""
+"""Baseline of writing: a number of bytes into new files, by several processes at once."""
 
 from __future__ import annotations
 

@@ -50,12 +50,12 @@ class Weather:
 
     @property
     def killed(self) -> int:
-        """How many processes were killed so far."""
+        """Return the number of processes killed so far."""
         return sum(tally.kills for tally in self.tallies.values())
 
     @property
     def broken(self) -> int:
-        """How often a promise was broken."""
+        """Return the number of broken promises."""
         return sum(len(tally.violations) for tally in self.tallies.values())
 
     def as_dict(self, seconds: float) -> dict[str, object]:

@@ -1,8 +1,8 @@
-"""The proof: what the ledger wrote down of every job, deselected against what the processes say they did.
+"""The proof: the ledger's history of every job, compared with the processes' own accounts.
 
 The ledger's side is the audit, one row for every change of a job, written by triggers within
 the transaction that changed it. The processes' side are their accounts: claimed, started,
-ended, asked to settle, accepted or refused. Neither is believed where the other contradicts it.
+ended, asked to settle, accepted or refused. Every contradiction is a violation.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class History:
 
 @dataclass
 class Numbers:
-    """How often what happened."""
+    """Counts of events."""
 
     jobs: int = 0
     runs: int = 0
@@ -98,7 +98,7 @@ def check(history: History) -> tuple[Numbers, list[Violation]]:
     return numbers, found
 
 
-# -- what the ledger says ---------------------------------------------------------------------
+# -- the ledger's audit -----------------------------------------------------------------------
 
 
 def _undone(history: History) -> Iterator[Violation]:
@@ -122,9 +122,9 @@ def _forbidden_steps(history: History) -> Iterator[Violation]:
         chains[change.job].append(change)
     for job in history.jobs:
         state, lease, attempts = "pending", None, 0
-        deselected: set[int] = set()
+        tokens: set[int] = set()
         for change in chains[job.id]:
-            if not change.state_was:  # planned anew, perhaps under the number of one that went
+            if not change.state_was:  # planned again, perhaps under the id of a removed job
                 state, lease, attempts = change.state, change.lease, change.attempts
                 continue
             if (change.state_was, change.lease_was, change.attempts_was) != (
@@ -133,7 +133,7 @@ def _forbidden_steps(history: History) -> Iterator[Violation]:
                 attempts,
             ):
                 yield Violation("changed unseen", f"{names[job.id]} before {tuple(change)}")
-            yield from _forbidden_step(change, names[job.id], deselected)
+            yield from _forbidden_step(change, names[job.id], tokens)
             state, lease, attempts = change.state, change.lease, change.attempts
         if (job.state, job.lease, job.attempts) != (state, lease, attempts):
             yield Violation(
@@ -143,8 +143,8 @@ def _forbidden_steps(history: History) -> Iterator[Violation]:
             )
 
 
-def _forbidden_step(change: Change, name: str, deselected: set[int]) -> Iterator[Violation]:
-    """What is wrong with one step; `deselected` are the tokens under which the job was claimed."""
+def _forbidden_step(change: Change, name: str, tokens: set[int]) -> Iterator[Violation]:
+    """Yield the violations in one step; `tokens` are those under which the job was claimed."""
     step = (change.state_was, change.state)
     if step == ("done", "done"):
         yield Violation("done twice", f"{name} {tuple(change)}")
@@ -152,10 +152,10 @@ def _forbidden_step(change: Change, name: str, deselected: set[int]) -> Iterator
         yield Violation("forbidden step", f"{name} {tuple(change)}")
     elif step in STEPS and not (STEPS[step](change) or _is_replanned(change)):
         yield Violation("attempts", f"{name} {step}: {tuple(change)}")
-    if change.lease in deselected and change.lease_was is None:
+    if change.lease in tokens and change.lease_was is None:
         yield Violation("claimed twice", f"{name} under token {change.lease}")
     if change.lease is not None:
-        deselected.add(change.lease)
+        tokens.add(change.lease)
 
 
 def _is_charged(change: Change) -> bool:
@@ -189,7 +189,7 @@ STEPS: dict[tuple[str, str], Callable[[Change], bool]] = {
 
 
 def _settled(history: History) -> Counter[tuple[int, int]]:
-    """How often each job was done under each token."""
+    """Count how often each job was done under each token."""
     return Counter(
         (change.job, change.lease_was or 0) for change in history.changes if change.state == "done"
     )
@@ -205,7 +205,7 @@ def _charged(history: History) -> list[Change]:
 
 
 def _charged_twice(history: History) -> Iterator[Violation]:
-    """A worker dies once, and has one job in hand then."""
+    """Yield workers charged twice: a worker dies once, with at most one job in flight."""
     failed = {key for key, _ in _asked(history, states=("failed", "pending"))}
     guilty = Counter(
         history.holders.get(change.lease_was or 0, 0)
@@ -219,7 +219,7 @@ def _charged_twice(history: History) -> Iterator[Violation]:
             yield Violation("charged in vain", f"worker {worker} {history.outcomes[worker]}")
 
 
-# -- what the processes say -------------------------------------------------------------------
+# -- the processes' accounts ------------------------------------------------------------------
 
 
 def _events(history: History, kind: str) -> Iterator[Event]:
@@ -237,7 +237,7 @@ def _asked(
 
 
 def _stale(history: History) -> Iterator[Violation]:
-    """What was accepted is written under that very token, and what was refused is not."""
+    """Check that accepted settlements are recorded under their token, and refused ones are not."""
     settled = _settled(history)
     undone = {key for key, _ in _asked(history, states=("failed", "pending"))}
     for event in _events(history, "accepted"):
@@ -254,7 +254,7 @@ def _stale(history: History) -> Iterator[Violation]:
 
 
 def _unasked(history: History) -> Iterator[Violation]:
-    """Every job was done because the holder of its token said so."""
+    """Check that every job was marked done by the holder of its token."""
     asked = {(key, worker) for key, worker in _asked(history)}
     for (job, token), count in _settled(history).items():
         if count > 1:
@@ -272,7 +272,7 @@ def _charged_in_vain(history: History) -> Iterator[Violation]:
 
 
 def _run_twice(history: History) -> Iterator[Violation]:
-    """Nobody runs a job twice under one token."""
+    """Check that no process runs a job twice under one token."""
     runs = Counter((event["job"], event["token"]) for event in _events(history, "started"))
     for (job, token), count in runs.items():
         if count > 1:
@@ -283,7 +283,7 @@ def _run_twice(history: History) -> Iterator[Violation]:
 
 
 def _effects(history: History) -> Iterator[Violation]:
-    """Never two at once, none missing, and at most one in vain for every worker that died."""
+    """Check effects: never two at once, none missing, at most one repetition per dead worker."""
     settled = _settled(history)
     done = Counter(job for job, _ in settled.elements())
     with_effects = {job.id for job in history.jobs if job.effects}

@@ -12,7 +12,7 @@ from ledger.store.connection import sqlite3
 
 
 def main() -> None:
-    """Until somebody ends it."""
+    """Take and release locks until this process is killed."""
     path, random = Path(sys.argv[1]), Random(sys.argv[2])
     while True:
         seconds = random.uniform(1.0, 4.0)

@@ -1,8 +1,8 @@
 """The harness within the processes under test, by way of LEDGER_CHAOS=chaos.inside.
 
-At every labelled point a draw decides whether this process kills itself. And each process keeps
-an account of its own: what it claimed, did and settled, in lines appended by single writes, which
-outlive a SIGKILL. What the processes say is compared with what the ledger says by history.py.
+At every labelled point a draw decides whether this process kills itself. Each process also keeps
+an account of what it claimed, did and settled, in lines appended by single writes, which survive
+a SIGKILL. history.py compares these accounts with the ledger.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ledger.process.fault_points import Point
 
 if os.environ.get("CHAOS_SLEEP") == "select":
-    # libfaketime 0.9.10 shifts the monotonic deadline that Python sleeps until, told not to or not
+    # libfaketime 0.9.10 shifts the monotonic deadline that Python sleeps until, even with
+    # FAKETIME_DONT_FAKE_MONOTONIC set
     time.sleep = lambda seconds: select.select((), (), (), seconds) and None
 
 FOLDER = Path(os.environ["CHAOS_FOLDER"])
@@ -40,7 +41,7 @@ def _append(name: str) -> int:
 
 
 def _ordinal() -> int:
-    """The how manyeth process of the round this is: it decides what the draws will be."""
+    """Return this process's ordinal in the round, which seeds its draws."""
     file = _append("processes")
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -88,7 +89,7 @@ def _claimed(worker: int, claim: Any) -> None:
 
 
 def _wrap_store(module: ModuleType) -> None:
-    """Report every claim and settlement, before and after."""
+    """Record every claim and settlement, before and after."""
     store = module.Leases
     claim, settle = store.claim, store.settle
 
@@ -116,7 +117,7 @@ def _wrap_store(module: ModuleType) -> None:
 
 
 def _wrap_slots(module: ModuleType) -> None:
-    """Tell of every job, from before it is in hand until after it has left it."""
+    """Record every job, from before it is in flight until after it has ended."""
     slot = module.WorkerState
     enter, leave = slot.enter, slot.leave
 
@@ -148,7 +149,7 @@ def _wrap_clock(module: ModuleType) -> None:
 
 
 class Wrapping(Loader):
-    """Loads a module as ever, and then wraps what is to be told of."""
+    """Loader that loads a module as usual, and then wraps what is to be recorded."""
 
     def __init__(self, loader: Any, wrap: Callable[[ModuleType], None]) -> None:
         self._loader = loader
@@ -165,7 +166,7 @@ class Wrapping(Loader):
 
 
 class Finder(MetaPathFinder):
-    """Finds the modules of which something is told; this one is imported before they are."""
+    """Finder of the modules to wrap; this module is imported before they are."""
 
     WRAPS = {  # noqa: RUF012
         "ledger.process.clock": _wrap_clock, "ledger.process.worker_state": _wrap_slots, "ledger.store.leases": _wrap_store,

@@ -1,4 +1,4 @@
-"""What is to be true when a round is over: of its history, its ledger and its files."""
+"""Invariants at the end of a round: of its history, its ledger and its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WITH_EFFECTS = "chaos-effect"
 
 @dataclass
 class Verdict:
-    """What came of a round."""
+    """The result of a round."""
 
     numbers: Numbers = field(default_factory=Numbers)
     violations: list[Violation] = field(default_factory=list)
@@ -80,7 +80,7 @@ def read_history(site: Site, *, accounts: bool, audited: bool) -> History:
 
 
 def read_accounts(folder: Path) -> list[list[Event]]:
-    """What each process told, in order."""
+    """Return the account of each process, in order."""
     return [
         list(_lines(path.read_text("utf-8", "replace")))
         for path in sorted(folder.glob("*.account"))
@@ -141,7 +141,7 @@ def _leftovers(site: Site) -> Iterator[Violation]:
 
 
 def compare(site: Site, wanted: Tree) -> tuple[int, list[Violation]]:
-    """How many bytes are in files that are not as in a clean build, and which files those are."""
+    """Return the size and names of the files that differ from a clean build."""
     have = tree(site.root)
     wrong = sorted(
         path for path in wanted.keys() | have.keys() if wanted.get(path) != have.get(path)

@@ -216,7 +216,7 @@ class Scripts(System):
 
 
 class LiteQueue(Scripts):
-    """litequeue: what is locked by the dead is put back by hand, after the storm."""
+    """litequeue: jobs locked by dead workers are requeued by hand, after the storm."""
 
     name, script = "litequeue, then retry() of all locked", LITEQUEUE
 
@@ -339,7 +339,7 @@ def storm(system: System, draw: random.Random, seconds: float) -> int:
 
 
 def counted(folder: Path, jobs: int) -> tuple[int, int, int]:
-    """(jobs without an effect, effects beyond the first, jobs that two had in hand at once)."""
+    """Return (jobs without an effect, effects beyond the first, jobs in flight twice at once)."""
     effects: Counter[str] = Counter()
     spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for file in (folder / "notes").iterdir():

@@ -60,7 +60,7 @@ def children(pid: int) -> list[Seen]:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of workers whose coordinator died, so that somebody buries them."""
+    """Become the parent of workers whose coordinator died, in order to reap them."""
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
 
 
@@ -140,7 +140,7 @@ class Commands:
                 self.signal(pid, signal.SIGCONT)
 
     def end(self) -> None:
-        """Let nobody survive. Not counted as kills."""
+        """Kill all remaining processes, without counting these as kills."""
         for leader in self.leaders:
             with suppress(ProcessLookupError):
                 os.killpg(leader, signal.SIGKILL)
@@ -171,10 +171,10 @@ def _stands(pid: int, since: float) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], patience: float, what: str) -> None:
-    """Wait for a state that other processes bring about.
+    """Wait for a state that other processes reach.
 
     Raises:
-        Hung: they did not, within so many seconds.
+        Hung: they did not reach it in time.
     """
     deadline = time.monotonic() + patience
     while not condition():

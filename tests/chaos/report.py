@@ -1,4 +1,4 @@
-"""What a run amounts to: a table, and the same for machines."""
+"""The report of a run: a table, and the same as JSON."""
 
 from __future__ import annotations
 

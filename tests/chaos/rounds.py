@@ -26,14 +26,14 @@ KILLED = -9
 
 @dataclass
 class Tally:
-    """What a round, or all rounds of a storm, amount to."""
+    """The totals of a round, or of all rounds of a storm."""
 
     rounds: int = 0
     numbers: Numbers = field(default_factory=Numbers)
     kills: int = 0
     faults: int = 0
     spawns: int = 0
-    false_starts: int = 0  # three workers in a row died with nothing in hand: spawn gave up
+    false_starts: int = 0  # three workers in a row died with no job in flight: spawn gave up
     differing_bytes: int = 0
     seconds: float = 0.0
     strikes: Counter[str] = field(default_factory=Counter)
@@ -64,7 +64,7 @@ class Tally:
 
 @dataclass
 class Round:
-    """What a storm has at hand in one round."""
+    """The context of a storm in one round."""
 
     storm: str
     number: int
@@ -78,7 +78,7 @@ class Round:
 
     @property
     def plan(self) -> str:
-        """What all draws of this round come from."""
+        """Return the source of all draws of this round."""
         return f"{self.seed}/{self.storm}/{self.number}"
 
     def random(self) -> Random:
@@ -122,12 +122,12 @@ class Round:
         return verdict
 
     def expect_whole(self, site: Site, shape: Shape) -> None:
-        """While nobody is at work: what is there under its name is as in a clean build."""
+        """Check, while no process runs, that all existing outputs equal those of a clean build."""
         for violation in half_made(site, self.nursery.tree(shape)):
             self.broken(*violation)
 
     def report(self, site: Site, *arguments: object, codes: tuple[int, ...] = (1,)) -> str:
-        """Run a command that cannot do what it should; returns what it said, which must help."""
+        """Run a command that must fail; return its output, which must have a remedy."""
         code, said = site.run(*arguments)
         command = " ".join(map(str, arguments))
         self.expect(code in codes, "exit", f"`{command}` ended with {code}: {tail(said)}")
@@ -136,7 +136,7 @@ class Round:
         return said
 
     def succeed(self, site: Site, *arguments: object) -> str:
-        """Run a command that has to succeed now; returns what it said."""
+        """Run a command that must succeed; return its output."""
         code, said = site.run(*arguments)
         command = " ".join(map(str, arguments))
         self.expect(code == 0, "exit", f"`{command}` ended with {code}: {tail(said)}")
@@ -152,24 +152,24 @@ class Round:
 
 
 def tail(said: str) -> str:
-    """The end of what a command said."""
+    """Return the end of a command's output."""
     return " / ".join(line.strip() for line in said.strip().splitlines()[-4:])[-600:]
 
 
 def read_strikes(site: Site) -> Counter[str]:
-    """How many processes killed themselves at which point."""
+    """Count the processes that killed themselves, by point."""
     file = site.inside / "strikes"
     return Counter(file.read_text("ascii").split()) if file.exists() else Counter()
 
 
 @dataclass
 class Keeper:
-    """Somebody who types `ledger spawn` again whenever it has ended and not all is done."""
+    """A thread that runs `ledger spawn` again whenever it ends before all is done."""
 
     round: Round
     site: Site
     arguments: tuple[object, ...] = ()
-    forgiven: tuple[str, ...] = ()  # what an unhappy `spawn` may say
+    forgiven: tuple[str, ...] = ()  # errors that a failing `spawn` may report
     leader: int = 0
     cures: Callable[[int, str], None] | None = None
     _read: int = 0
@@ -178,7 +178,7 @@ class Keeper:
         self._spawn()
 
     def respawn(self) -> None:
-        """Type it although the last one said that all is done."""
+        """Run it again although the last run reported that all is done."""
         self._spawn()
 
     @property
@@ -230,7 +230,7 @@ class Keeper:
 
 
 class Storm:
-    """A kind of fault. The docstring's first line says what it does; `order` when it comes."""
+    """A kind of fault. Its docstring's first line describes it; `order` gives its turn."""
 
     name = ""
     shape = Shape()
@@ -244,7 +244,7 @@ class Storm:
             setattr(self, name, value)
 
     def obstacle(self) -> str:
-        """Why it cannot be had here, or nothing."""
+        """Return why this fault is not possible here, or ""."""
         return ""
 
     def run(self, it: Round) -> None:
@@ -253,7 +253,7 @@ class Storm:
 
     @property
     def about(self) -> str:
-        """What it does, in a line."""
+        """Return its description in one line."""
         return (self.__doc__ or "").splitlines()[0]
 
 

@@ -34,7 +34,7 @@ DISTRIBUTION = {
 }
 
 # What becomes of every job and lease, written by the ledger itself in the transaction that
-# does it: what a process said of itself can be held against that, and a kill cannot part the two.
+# does it: what a process reports of itself can be compared with that, and a kill cannot part the two.
 AUDIT = """
 CREATE TABLE chaos_audit (
     id INTEGER PRIMARY KEY, job INTEGER, fingerprint TEXT,
@@ -59,15 +59,15 @@ END;
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a project is made of."""
+    """The size and settings of a project."""
 
     pages: int = 300
     effects: int = 60
     early: int = 40
     pause: float = 0.002
-    lease_seconds: float = 900.0  # nobody may have to wait for the end of a dead worker's
+    lease_seconds: float = 900.0  # long: no storm may depend on the expiry of a dead worker's lease
     max_attempts: int = MANY_ATTEMPTS
-    poems: int = 0  # so many poems of the starter corpus, built as a real site, instead
+    poems: int = 0  # poems of the starter corpus to build as a real site instead
     audited: bool = True
 
     @property
@@ -90,13 +90,13 @@ class Shape:
 
     @property
     def order(self) -> dict[str, Any]:
-        """What the kinds read: how many of each, and how long they take."""
+        """Return the input of the kinds: the number of jobs of each, and their durations."""
         return {"pages": self.pages, "effects": self.effects, "early": self.early,
                 "pause": self.pause}  # fmt: skip
 
 
 def write_order(root: Path, order: dict[str, Any], content: str = "nothing") -> None:
-    """Say how many jobs there are to be, and touch the corpus: `init` then plans again."""
+    """Write the number of jobs to plan, and touch the corpus, so that `init` plans again."""
     (root / "chaos.json").write_text(json.dumps(order), "utf-8")
     document = {"id": 1, "category": "chaos", "content": content}
     (root / "poems.json").write_text(json.dumps({"poems": [document]}), "utf-8")
@@ -127,17 +127,17 @@ class Site:
     commands: Commands = field(default_factory=Commands)
     more: dict[str, str] = field(default_factory=dict)
     watched: bool = True
-    elsewhere: Path | None = None  # for what is said, where the project's own disk is the trouble
+    elsewhere: Path | None = None  # for output, where the project's own disk is at fault
     _at_work: set[int] = field(default_factory=set)
 
     @property
     def inside(self) -> Path:
-        """Where the processes write their accounts."""
+        """Return the folder of the processes' accounts."""
         return (self.elsewhere or self.root.parent) / f"{self.root.name}-inside"
 
     @property
     def said(self) -> Path:
-        """Where the commands' output goes."""
+        """Return the file for the commands' output."""
         return (self.elsewhere or self.root.parent) / f"{self.root.name}.said"
 
     @property
@@ -211,7 +211,7 @@ class Site:
             store.connection.execute(text, values)
 
     def job_counts(self) -> dict[str, int]:
-        """How many jobs there are in each state; nothing while the ledger cannot be read."""
+        """Count the jobs in each state; empty while the ledger cannot be read."""
         try:
             return dict(self.rows("SELECT state, count(*) FROM jobs GROUP BY state"))
         except sqlite3.OperationalError:
@@ -245,7 +245,7 @@ class Nursery:
         return Site(root, self.kinds)
 
     def tree(self, shape: Shape) -> Tree:
-        """What a clean build of that shape makes."""
+        """Return the outputs of a clean build of that shape."""
         if shape not in self._trees:
             site = self.site(self.work / "clean" / str(len(self._trees)) / "project", shape)
             site.watched = False

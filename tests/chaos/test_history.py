@@ -80,7 +80,7 @@ def rules(history: History) -> set[str]:
 
 
 def test_a_true_history_breaks_no_rule():
-    """One worker killed, one run in vain, one attempt charged: all as promised."""
+    """One worker killed, one repeated execution, one attempt charged: no rule is broken."""
     numbers, violations = check(true_history())
 
     assert violations == []
@@ -88,7 +88,7 @@ def test_a_true_history_breaks_no_rule():
 
 
 def test_a_job_put_back_may_be_done_again():
-    """Its output was lost, say: that is no double."""
+    """A job that was requeued, such as after a lost output, may be done again."""
     history = true_history()
     history.changes += [
         Change(PURE, None, "done", "pending", None, None, 1, 0),
@@ -119,7 +119,7 @@ def test_a_job_planned_anew_begins_anew():
 
 
 def test_a_refused_settlement_is_no_violation():
-    """A worker that comes late is refused, and what it did was in vain."""
+    """A late worker's refused settlement breaks no rule; its work is discarded."""
     history = true_history()
     history.accounts[0] += [
         told("asked", KILLED, FIRST, EFFECT),

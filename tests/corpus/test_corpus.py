@@ -20,7 +20,7 @@ AS_LINES = "\n\n".join(json.dumps(raw) for raw in TWO)
 
 
 def _write(path: Path, content: object) -> Path:
-    """Bytes as they are, text in UTF-8, anything else as JSON; packed where the name says so."""
+    """Write bytes unchanged, text in UTF-8 and anything else as JSON; compress for names in .gz."""
     if not isinstance(content, (bytes, str)):
         content = json.dumps(content)
     data = content.encode() if isinstance(content, str) else content
@@ -89,7 +89,7 @@ def test_every_json_format_gives_the_same_documents(
 def test_a_corpus_that_is_none_is_refused(
     tmp_path: Path, name: str, content: object, where: str, what: str
 ) -> None:
-    """What cannot be read is refused with its place."""
+    """Input that cannot be read is refused, with its location."""
     path = _write(tmp_path / name, content)
 
     assert [(where.format(tmp_path), what)] == _said(path)
@@ -113,7 +113,7 @@ def test_a_number_of_too_many_digits_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_torn_gzip_file_is_refused(tmp_path: Path) -> None:
-    """Half a gzip file is refused, not read as far as it goes."""
+    """A truncated gzip file is refused, not read in part."""
     path = tmp_path / "p.jsonl.gz"
     path.write_bytes(gzip.compress(AS_LINES.encode())[:-12])
 
@@ -138,14 +138,14 @@ def test_every_problem_of_the_corpus_comes_at_once(tmp_path: Path) -> None:
 
 
 def test_identities_that_differ_in_case_are_two(tmp_path: Path) -> None:
-    """Capitals count in an identity."""
+    """Identities are case-sensitive."""
     path = _write(tmp_path / "p.json", [{"id": "a", "content": "x"}, {"id": "A", "content": "x"}])
 
     assert 2 == len(read_corpus(path, CorpusSettings()))
 
 
 def test_an_excluded_document_is_left_out_with_its_problems(tmp_path: Path) -> None:
-    """Excluding is a remedy: whatever is wrong with the document does not matter any more."""
+    """The problems of an excluded document are ignored."""
     path = _write(tmp_path / "p.json", [*TWO, {"id": 3, "content": "x" * 99}])
     settings = CorpusSettings(exclude=("all/3",), max_document_bytes=9)
 
@@ -153,14 +153,14 @@ def test_an_excluded_document_is_left_out_with_its_problems(tmp_path: Path) -> N
 
 
 def test_excluding_everything_leaves_no_corpus(tmp_path: Path) -> None:
-    """A corpus without documents is refused, whatever emptied it."""
+    """A corpus without documents is refused, whether empty or fully excluded."""
     path = _write(tmp_path / "p.json", TWO)
 
     assert [(str(path), "holds no documents")] == _said(path, exclude=("all/1", "all/2"))
 
 
 def test_bytes_that_are_not_utf8_are_named_and_the_rest_is_checked(tmp_path: Path) -> None:
-    """In JSON Lines a bad byte costs its own record, and the others are judged as ever."""
+    """In JSON Lines a bad byte fails only its own record; the others are validated as usual."""
     path = _write(tmp_path / "p.jsonl", b'{"id":1,"content":"x"}\n{"id":2,"content":"\xe9"}\n{}')
 
     assert [
@@ -171,7 +171,7 @@ def test_bytes_that_are_not_utf8_are_named_and_the_rest_is_checked(tmp_path: Pat
 
 
 def test_every_bad_line_of_a_json_file_is_named(tmp_path: Path) -> None:
-    """In JSON every line with a bad byte is named, and the other records are judged."""
+    """In JSON every line with a bad byte is named, and the other records are validated."""
     path = _write(tmp_path / "p.json", b'[{"id":1,"content":"\xe9"},\n{"content":"\xff"}]')
 
     assert [
@@ -182,7 +182,7 @@ def test_every_bad_line_of_a_json_file_is_named(tmp_path: Path) -> None:
 
 
 def test_importing_the_package_is_cheap() -> None:
-    """Whoever wants a Document does not pay for yaml or the readers."""
+    """Importing Document imports neither yaml nor the readers."""
     code = "import sys, ledger.corpus.document; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

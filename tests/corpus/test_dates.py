@@ -1,4 +1,4 @@
-"""Dates: what counts as one, and in which order they stand."""
+"""Dates: accepted spellings, and their order."""
 
 # ruff: noqa: DTZ001 (dates without a zone are what documents have)
 
@@ -54,7 +54,7 @@ def test_every_usual_way_to_write_a_date_is_read(value: object, expected: dateti
     ],
 )
 def test_anything_else_is_refused(value: object) -> None:
-    """What is not a date is refused, never guessed at."""
+    """A value that is not a date is refused, never guessed."""
     with pytest.raises(ValueError, match="not a date"):
         parse_date(value)
 
@@ -68,7 +68,7 @@ def test_a_date_without_zone_sorts_as_utc() -> None:
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
 def test_the_ends_of_the_calendar_have_a_sort_key(text: str) -> None:
-    """The ends of the calendar can be sorted, too."""
+    """The first and last dates of the calendar can be sorted."""
     parsed = parse_date(text)
 
     assert parsed is not None

@@ -1,4 +1,4 @@
-"""Any bytes are documents, or problems with a place and a remedy: never another error."""
+"""Any input yields documents, or problems with a location and a remedy: never another error."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ DOCUMENTS = st.lists(SOUND, max_size=3) | st.lists(RECORDS | SOUND | VALUES, max
 
 
 def cut(draw: st.DrawFn, data: bytes) -> bytes:
-    """Some bytes as they are, or with a piece gone, or with one put in."""
-    change, place = draw(st.sampled_from("   -+")), draw(st.integers(0, len(data)))
+    """Draw some bytes unchanged, or with a piece removed or inserted."""
+    change, at = draw(st.sampled_from("   -+")), draw(st.integers(0, len(data)))
     if change == "+":
-        return data[:place] + draw(st.binary(max_size=4)) + data[place:]
-    return data[:place] + data[place + draw(st.integers(1, 9)) :] if change == "-" else data
+        return data[:at] + draw(st.binary(max_size=4)) + data[at:]
+    return data[:at] + data[at + draw(st.integers(1, 9)) :] if change == "-" else data
 
 
 @st.composite
 def json_files(draw: st.DrawFn) -> tuple[str, bytes]:
-    """A .json or .jsonl file that may be a corpus, packed or not, whole or damaged."""
+    """Draw a .json or .jsonl file that may be a corpus, compressed or not, intact or damaged."""
     raw, name = draw(DOCUMENTS), draw(st.sampled_from(["p.json", "p.jsonl", "p.ndjson"]))
     ascii_ = draw(st.booleans())
     if name == "p.json":
@@ -74,7 +74,7 @@ def json_files(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @st.composite
 def notes(draw: st.DrawFn) -> bytes:
-    """A note with front matter, or something like it."""
+    """Draw a note with front matter, or something similar."""
     fence = draw(st.sampled_from(["---", "+++", "--- ", "--"]))
     sign = " = " if fence == "+++" else draw(st.sampled_from([": ", ":", ": |\n  ", ": >-\n "]))
     values = TEXT | TEXT.map(json.dumps) | VALUES.map(json.dumps)
@@ -97,7 +97,7 @@ TOML = st.sampled_from(
 
 @st.composite
 def settings_files(draw: st.DrawFn) -> bytes:
-    """A ledger.toml that may be one."""
+    """Draw a ledger.toml that may be valid."""
     lines = []
     for section in draw(st.lists(st.sampled_from(SECTIONS), max_size=3)):
         lines.append(f"[{section}]")
@@ -108,7 +108,7 @@ def settings_files(draw: st.DrawFn) -> bytes:
 
 
 def check_corpus(name: str, data: bytes) -> None:
-    """Read a corpus of one file: all it may do is be one, or say why it is none."""
+    """Read a corpus of one file, which must yield documents or problems."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         path.write_bytes(data)
@@ -121,7 +121,7 @@ def check_corpus(name: str, data: bytes) -> None:
 
 
 def check_error(error: BadInputError) -> None:
-    """Every problem has its parts, and can be printed wherever it is read."""
+    """Check that every problem has all of its parts, and is printable."""
     assert error.problems
     for problem in error.problems:
         assert problem.where
@@ -133,19 +133,19 @@ def check_error(error: BadInputError) -> None:
 
 
 def check_documents(documents: list[Document]) -> None:
-    """What was read can be placed, stored and read back, and found again."""
-    placed = order_documents(documents)
-    rows = [{name: getattr(item, name) for name in OrderedDocument.__slots__} for item in placed]
+    """Check that documents can be ordered, stored, read back and found by identity."""
+    ordered = order_documents(documents)
+    rows = [{name: getattr(item, name) for name in OrderedDocument.__slots__} for item in ordered]
     text = json.dumps(rows, ensure_ascii=False)
 
-    assert placed == [OrderedDocument.from_row(row) for row in json.loads(text.encode())]
-    assert len(documents) == len({seen_anywhere(item.slug) for item in placed})
-    assert not any(is_blank(item.label) for item in placed)
+    assert ordered == [OrderedDocument.from_row(row) for row in json.loads(text.encode())]
+    assert len(documents) == len({seen_anywhere(item.slug) for item in ordered})
+    assert not any(is_blank(item.label) for item in ordered)
     vocabulary(documents, WordSettings(min_count=1, min_length=1))
 
 
 def seen_anywhere(name: str) -> str:
-    """A name as the file system sees it that sees the least difference."""
+    """Return a name as the least discriminating file system compares it."""
     folded = unicodedata.normalize("NFKD", name).casefold()
     return unicodedata.normalize("NFKD", folded)
 
@@ -156,7 +156,7 @@ def seen_anywhere(name: str) -> str:
 @example(("p.json.gz", gzip.compress(b"[]")[:-4]))
 @example(("p.jsonl", b'{"id":1,"id":2}'))
 def test_any_json_is_a_corpus_or_problems(file: tuple[str, bytes]) -> None:
-    """Records with hostile values, packed or not, whole or damaged."""
+    """Records with hostile values, compressed or not, intact or damaged, never crash the reader."""
     check_corpus(*file)
 
 
@@ -164,7 +164,7 @@ def test_any_json_is_a_corpus_or_problems(file: tuple[str, bytes]) -> None:
 @given(notes())
 @example(b"---\n" + b"[" * 5_000 + b"\n---\n")
 def test_any_note_is_a_document_or_problems(data: bytes) -> None:
-    """Front matter in YAML and TOML, whole or damaged."""
+    """Front matter in YAML and TOML, intact or damaged, never crashes the reader."""
     check_corpus("a.md", data)
 
 
@@ -177,7 +177,7 @@ def test_any_note_is_a_document_or_problems(data: bytes) -> None:
     ),
 )
 def test_any_bytes_are_a_corpus_or_problems(name: str, data: bytes) -> None:
-    """Bytes that nobody meant as anything."""
+    """Random bytes never crash the reader."""
     check_corpus(name, data)
 
 
@@ -187,7 +187,7 @@ def test_any_bytes_are_a_corpus_or_problems(name: str, data: bytes) -> None:
 @example(b"x = " + b"[" * 5_000)
 @example(b"[pages]\ndepth = " + b"9" * 5_000)
 def test_any_settings_are_a_project_or_problems(data: bytes) -> None:
-    """A project that comes out has its output below its root, and not on anything else."""
+    """A project that loads has its output below its root, apart from all of its other files."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
         (root / "ledger.toml").write_bytes(data)
@@ -204,7 +204,7 @@ def test_any_settings_are_a_project_or_problems(data: bytes) -> None:
 @given(TEXT | st.from_regex(r"[0-9]{4}-[01][0-9]-[0-3][0-9]([T ][0-2]?[0-9]:[0-9]{2}(:[0-6][0-9])?"
                             r"(\.[0-9]+)? ?(Z|[+-][0-9]{2}:?[0-9]{2})?)?", fullmatch=True))  # fmt: skip
 def test_any_text_is_a_date_or_a_value_error(text: str) -> None:
-    """A date that is read can be sorted, and written so that it is read again."""
+    """A parsed date can be sorted, and survives formatting and parsing."""
     try:
         date = parse_date(text)
     except ValueError as error:
@@ -220,7 +220,7 @@ def _again(date: datetime) -> datetime | None:
 @MANY
 @given(st.lists(TEXT, min_size=2, max_size=8, unique=True))
 def test_any_names_are_distinct_paths_everywhere(names: list[str]) -> None:
-    """Slugs of any names are safe, and no two are one on any file system."""
+    """Slugs of any names are safe, and distinct on any file system."""
     slugs = [slug(name) for name in names]
 
     assert len(names) == len({seen_anywhere(made) for made in slugs})
@@ -235,7 +235,7 @@ def test_any_names_are_distinct_paths_everywhere(names: list[str]) -> None:
 @FEW
 @given(st.lists(TEXT.filter(lambda text: "\ud800" not in text), max_size=25), st.integers(1, 4))
 def test_any_texts_have_words_or_none(texts: list[str], least: int) -> None:
-    """Every word of the cloud can be shown, sized and made a path."""
+    """Every word of the cloud is printable, and has a size and a path."""
     documents = [Document("all", str(number), text) for number, text in enumerate(texts)]
     words = vocabulary(documents, WordSettings(min_count=1, min_length=least))
 
@@ -245,5 +245,5 @@ def test_any_texts_have_words_or_none(texts: list[str], least: int) -> None:
 
 @pytest.mark.parametrize("name", ["p.json", "p.jsonl", "p.json.gz", "a.md"])
 def test_no_bytes_are_no_corpus(name: str) -> None:
-    """An empty file is refused, or is nothing."""
+    """An empty file is refused, or has no documents."""
     check_corpus(name, b"")

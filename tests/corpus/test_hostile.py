@@ -1,4 +1,4 @@
-"""Corpora made to stop, fill, fool or lead astray their reader; each is refused with a remedy."""
+"""Hostile corpora, which try to hang, exhaust or deceive the reader: refused with a remedy."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _write(folder: Path, name: str, content: str | bytes) -> Path:
 
 
 def _problems(path: Path) -> list[Problem]:
-    """What is wrong with a corpus, said in time, with all that a person needs."""
+    """Return the problems of a corpus, which must be complete, short and reported in time."""
     started = time.process_time()
     with pytest.raises(BadInputError) as caught:
         read_corpus(path, CorpusSettings())
@@ -68,9 +68,9 @@ def _record(**fields: object) -> str:
         (f'{{"id":1{"0" * 1_000_000}}}', "holds a number of too many digits to read"),
         (f'{{"id":1{"0" * 4000},"content":"x"}}', "id has 4,001 bytes, more than any id needs"),
         (_record(content="\udfff"), "content has the unpaired surrogate U+DFFF at character 1"),
-        ('{"id":1,"content":"a","content":"b"}', "the field content is there twice"),
-        ('{"id":1,"id":2,"content":"a"}', "the field id is there twice"),
-        ('{"id":1,"a\\u001b":1,"a\\u001b":2,"content":""}', r"the field a\x1b is there twice"),
+        ('{"id":1,"content":"a","content":"b"}', "the field content occurs twice"),
+        ('{"id":1,"id":2,"content":"a"}', "the field id occurs twice"),
+        ('{"id":1,"a\\u001b":1,"a\\u001b":2,"content":""}', r"the field a\x1b occurs twice"),
         (_record(title="x" * 10_001), "title has 10,001 bytes, more than the 10,000 allowed"),
         (_record(author="é" * 5_001), "author has 10,002 bytes, more than the 10,000 allowed"),
         (_record(source="x" * 10_001), "source has 10,001 bytes, more than the 10,000 allowed"),
@@ -78,13 +78,13 @@ def _record(**fields: object) -> str:
     ],
 )
 def test_a_bad_record_is_refused(tmp_path: Path, content: str, what: str) -> None:
-    """A record made to stop its reader is told like any other bad one."""
+    """A record made to crash the reader is reported like any other invalid one."""
     assert what == _whats(_write(tmp_path, "p.jsonl", content))[0]
 
 
 @pytest.mark.parametrize("blank", [" ", "\u200b", "\u202e\u2066\ufeff", "\x85\u3000\n"])
 def test_what_cannot_be_seen_is_not_there(tmp_path: Path, blank: str) -> None:
-    """A title without a visible letter is none: a link of it could not be clicked."""
+    """A title without a visible character counts as missing: its link could not be clicked."""
     (document,) = read_corpus(
         _write(tmp_path, "p.jsonl", _record(title=blank, source=blank)), CorpusSettings()
     )
@@ -97,7 +97,7 @@ def test_what_cannot_be_seen_is_not_there(tmp_path: Path, blank: str) -> None:
 
 
 def test_an_enormous_text_is_not_searched(tmp_path: Path) -> None:
-    """What is refused for its size is searched for bad characters no further than it may go."""
+    """An oversized text is searched for bad characters only up to the limit."""
     limit = CorpusSettings().max_document_bytes
     late, early = _record(content="x" * limit + "\0"), _record(content="\0" + "x" * limit)
     title = _record(title="x" * 10_000 + "\0")
@@ -108,14 +108,14 @@ def test_an_enormous_text_is_not_searched(tmp_path: Path) -> None:
 
 
 def test_a_list_of_poems_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    """No list is passed over silently because another one has its name."""
+    """A repeated list is reported, instead of one silently hiding the other."""
     path = _write(tmp_path, "p.json", '{"poems": [{"id": 1, "content": "a"}], "poems": []}')
 
     assert ["has 'poems' twice"] == _whats(path)
 
 
 def test_a_million_problems_are_counted(tmp_path: Path) -> None:
-    """What nobody would read is not written out."""
+    """A million problems are counted, and only the first are listed."""
     whats = _whats(_write(tmp_path, "p.json", f"[{'0,' * 50_000}0]"))
 
     assert MAX_PROBLEMS + 1 == len(whats)
@@ -124,7 +124,7 @@ def test_a_million_problems_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["p.json", "p.jsonl"])
 def test_many_lines_that_are_not_utf8_are_counted(tmp_path: Path, name: str) -> None:
-    """Every line a bad byte: the first thousand are named."""
+    """If every line has a bad byte, the first thousand are named."""
     problems = _problems(_write(tmp_path, name, b"\xff\n" * 5_000))
 
     assert MAX_PROBLEMS <= len(problems) <= MAX_PROBLEMS + 1
@@ -137,15 +137,15 @@ def test_many_lines_that_are_not_utf8_are_counted(tmp_path: Path, name: str) -> 
 def test_a_gzip_bomb_is_noticed_before_it_goes_off(
     tmp_path: Path, name: str, filler: bytes
 ) -> None:
-    """A small file that unpacks to no end is left alone after the first 64 MB."""
+    """Decompression of a bomb stops after the first 64 MB."""
     piece = gzip.compress(filler * (ALWAYS_UNPACKED // 4 // len(filler)), 1)
     path = _write(tmp_path, name, piece * 5)
 
-    assert ["holds more than 200 times its own size, as no text does"] == _whats(path)
+    assert ["expands to more than 200 times its size, which no text does"] == _whats(path)
 
 
 def test_a_gzip_file_of_many_members_takes_time_in_proportion(tmp_path: Path) -> None:
-    """Python's `gzip.decompress` copies all that is left for every member: a minute for these."""
+    """Many gzip members are read fast (`gzip.decompress` copies the rest for each: a minute)."""
     path = _write(tmp_path, "p.jsonl.gz", MEMBER * 60_000 + gzip.compress(_record().encode()))
     started = time.process_time()
 
@@ -154,23 +154,23 @@ def test_a_gzip_file_of_many_members_takes_time_in_proportion(tmp_path: Path) ->
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    """A pipe in the place of a file is refused at once."""
+    """A pipe instead of a file is refused at once."""
     os.mkfifo(tmp_path / "a.md")
     os.mkfifo(tmp_path / "p.json")
 
-    assert ["is no file, but a pipe or a device"] == _whats(tmp_path)
-    assert ["is no file, but a pipe or a device"] == _whats(tmp_path / "p.json")
+    assert ["is a pipe or a device, not a file"] == _whats(tmp_path)
+    assert ["is a pipe or a device, not a file"] == _whats(tmp_path / "p.json")
 
 
 def test_a_device_is_not_read(tmp_path: Path) -> None:
-    """A link to a device that never ends is refused at once."""
+    """A link to an endless device is refused at once."""
     (tmp_path / "p.json").symlink_to("/dev/zero")
 
-    assert ["is no file, but a pipe or a device"] == _whats(tmp_path / "p.json")
+    assert ["is a pipe or a device, not a file"] == _whats(tmp_path / "p.json")
 
 
 def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
-    """A file with a hole of 64 GB in it, which costs its maker nothing."""
+    """A sparse file of 64 GB is refused."""
     with (tmp_path / "p.json").open("wb") as file:
         file.truncate(1 << 36)
     code = (
@@ -183,11 +183,11 @@ def test_a_file_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    assert "is larger than the memory\n" == done.stdout
+    assert "does not fit in memory\n" == done.stdout
 
 
 def test_a_note_with_a_hole_is_not_read(tmp_path: Path) -> None:
-    """A note whose size alone says that it is too large is not opened; excluding it helps."""
+    """An oversized note is not opened; excluding it helps."""
     with (tmp_path / "a.md").open("wb") as file:
         file.truncate(1 << 36)
     _write(tmp_path, "b.md", "Hello")
@@ -198,7 +198,7 @@ def test_a_note_with_a_hole_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["/etc/hostname", "../secret", "loop.md", "/nowhere"])
 def test_a_note_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path, target: str) -> None:
-    """A corpus of somebody else's cannot publish what lies beside it."""
+    """An untrusted corpus cannot publish files outside of it through links."""
     _write(tmp_path, "secret", "the secret")
     folder = tmp_path / "notes"
     folder.mkdir()
@@ -214,7 +214,7 @@ def test_a_note_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path, target: 
 
 
 def test_a_note_that_is_a_link_within_is_read(tmp_path: Path) -> None:
-    """A link from note to note leads nowhere bad, also where the folder itself is a link."""
+    """A link from note to note is followed, also if the folder itself is a link."""
     (tmp_path / "real").mkdir()
     _write(tmp_path / "real", "a.md", "Hello")
     (tmp_path / "real" / "b.md").symlink_to("a.md")
@@ -225,7 +225,7 @@ def test_a_note_that_is_a_link_within_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".json", "x/" * 3000 + "p.json"])
 def test_a_path_that_no_disk_takes_is_refused(tmp_path: Path, name: str) -> None:
-    """A name that is too long is told with its cause, by both who look at it."""
+    """A name that is too long is reported with its cause, by both functions that check it."""
     for look in (corpus_files, lambda path: read_corpus(path, CorpusSettings())):
         with pytest.raises(BadInputError) as caught:
             look(tmp_path / name)
@@ -233,7 +233,7 @@ def test_a_path_that_no_disk_takes_is_refused(tmp_path: Path, name: str) -> None
 
 
 def test_a_file_name_cannot_write_to_the_terminal(tmp_path: Path) -> None:
-    """Escape sequences and letters that turn the line around are written out."""
+    """Escape sequences and bidirectional control characters are escaped."""
     _write(tmp_path, "\x1b[2J\u202e\n.md", "Hello")
 
     (problem,) = _problems(tmp_path)
@@ -254,7 +254,7 @@ def test_a_file_name_cannot_write_to_the_terminal(tmp_path: Path) -> None:
     ],
 )
 def test_hostile_yaml_is_refused(tmp_path: Path, front: str, what: str) -> None:
-    """Bombs and objects in YAML are told as what they are not: a title."""
+    """Bombs and objects in YAML are refused as invalid titles."""
     assert what == _whats(_write(tmp_path, "a.md", f"---\n{front}\n---\nx").parent)[0]
 
 
@@ -262,7 +262,7 @@ def test_hostile_yaml_is_refused(tmp_path: Path, front: str, what: str) -> None:
     "front", ["[" * 4_999, "{a: " * 2_400, "- " * 4_999, "? " * 4_999, "&a " * 3_000, "'" * 9_999]
 )
 def test_nested_yaml_is_survived(tmp_path: Path, front: str) -> None:
-    """As deep as front matter can be, in every way in which it can."""
+    """The deepest nesting that front matter allows is read, in every form."""
     _write(tmp_path, "b.md", "Hello")
     _write(tmp_path, "a.md", f"---\nx: {front}\n---\nx")
 
@@ -273,7 +273,7 @@ def test_nested_yaml_is_survived(tmp_path: Path, front: str) -> None:
 
 
 def test_nothing_in_yaml_is_executed(tmp_path: Path) -> None:
-    """A tag is no more than that: its value is the text that stands there."""
+    """YAML tags have no effect: the value is the literal text."""
     marker = tmp_path / "executed"
     tag = "!!python/object/apply:os.system"
     _write(
@@ -287,7 +287,7 @@ def test_nothing_in_yaml_is_executed(tmp_path: Path) -> None:
 
 
 def test_of_a_title_that_is_there_twice_the_last_counts(tmp_path: Path) -> None:
-    """As everywhere in YAML; four posts of ruby-lang.org rely on it."""
+    """The last of repeated keys counts in YAML; four posts of ruby-lang.org rely on it."""
     _write(tmp_path, "a.md", "---\ntitle: Hello\ntitle: Bonjour\n---\nx")
 
     assert "Bonjour" == read_corpus(tmp_path, CorpusSettings())[0].title
@@ -305,7 +305,7 @@ def test_of_a_title_that_is_there_twice_the_last_counts(tmp_path: Path) -> None:
     ],
 )
 def test_hostile_toml_is_refused(text: str, what: str) -> None:
-    """Each bomb in TOML is a ValueError that says what it is."""
+    """Each bomb in TOML raises a ValueError that describes it."""
     with pytest.raises(ValueError, match=re.escape(what)):
         parse_toml(text)
 
@@ -320,7 +320,7 @@ def test_hostile_toml_is_refused(text: str, what: str) -> None:
     ids=range(11),
 )  # fmt: skip
 def test_no_settings_take_long(tmp_path: Path, text: str) -> None:
-    """Neither the reader nor the search for what it cannot bear is slow at anything."""
+    """Neither the TOML parser nor the search for long keys is slow on any input."""
     started = time.process_time()
     with pytest.raises(BadInputError):
         parse_project(tmp_path, text)
@@ -329,7 +329,7 @@ def test_no_settings_take_long(tmp_path: Path, text: str) -> None:
 
 
 def test_many_dots_in_texts_are_fine() -> None:
-    """Only keys are counted: an ellipsis, a version or a list of names is none."""
+    """Only the parts of keys are counted, not ellipses, versions or lists of names."""
     words = ", ".join(['"x.y"', "'q.r'"] * 150)
     text = f'a = "{"." * 500}"\nb = ["1.2.3", {words}]\nc = 1.5'
 
@@ -337,7 +337,7 @@ def test_many_dots_in_texts_are_fine() -> None:
 
 
 def test_settings_of_any_size_are_not_read(tmp_path: Path) -> None:
-    """Sixty-four gigabytes of settings are refused by what can be seen of it."""
+    """Settings of 64 GB are refused by their size, without being read."""
     with (tmp_path / "ledger.toml").open("wb") as file:
         file.truncate(1 << 36)
     with pytest.raises(BadInputError) as caught:
@@ -347,7 +347,7 @@ def test_settings_of_any_size_are_not_read(tmp_path: Path) -> None:
 
 
 def test_settings_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    """A folder, say, is not the settings."""
+    """Settings that are not a readable file, such as a folder, are refused."""
     (tmp_path / "ledger.toml").mkdir()
     with pytest.raises(BadInputError) as caught:
         load_project(tmp_path)
@@ -379,7 +379,7 @@ def test_settings_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_a_setting_that_nothing_can_hold_is_refused(tmp_path: Path, text: str, what: str) -> None:
-    """No number or text of the settings fails later, or somewhere else."""
+    """Extreme numbers and texts in settings are refused when they are loaded, not later."""
     with pytest.raises(BadInputError) as caught:
         parse_project(tmp_path, text)
 
@@ -387,7 +387,7 @@ def test_a_setting_that_nothing_can_hold_is_refused(tmp_path: Path, text: str, w
 
 
 def test_only_the_first_of_many_mistakes_are_guessed_at(tmp_path: Path) -> None:
-    """Looking for the setting that was meant takes long, for thousands that are none."""
+    """Suggestions for thousands of unknown settings do not take long."""
     with pytest.raises(BadInputError) as caught:
         parse_project(tmp_path, "".join(f"site{number} = 1\n" for number in range(200)))
 
@@ -397,7 +397,7 @@ def test_only_the_first_of_many_mistakes_are_guessed_at(tmp_path: Path) -> None:
 
 
 def test_a_setting_cannot_write_to_the_terminal(tmp_path: Path) -> None:
-    """The name of a setting that is none is shown, not obeyed."""
+    """Control characters in the name of an unknown setting are escaped."""
     with pytest.raises(BadInputError) as caught:
         parse_project(tmp_path, '"\\u001b[2J\\u202e" = 1')
 
@@ -413,7 +413,7 @@ def test_a_setting_cannot_write_to_the_terminal(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_an_output_folder_that_is_none_everywhere_is_refused(tmp_path: Path, output: str) -> None:
-    """Nothing but a folder of the project's own, on whatever system it is read by."""
+    """The output must be a folder of the project, on every operating system."""
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(BadInputError) as caught:
         parse_project(tmp_path, f"[site]\noutput = {json.dumps(output)}")
@@ -425,12 +425,12 @@ def test_an_output_folder_that_is_none_everywhere_is_refused(tmp_path: Path, out
 
 @pytest.mark.parametrize("output", ["site", "a/b", "./x", "public html", "詩", ".site", "é"])
 def test_an_honest_output_folder_is_fine(tmp_path: Path, output: str) -> None:
-    """Folders in any language, hidden ones, and folders in folders."""
+    """Folders in any language, hidden folders and nested folders are accepted as output."""
     assert parse_project(tmp_path, f"[site]\noutput = {json.dumps(output)}").output
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    """A folder with the name of a file is refused as what cannot be read."""
+    """A folder with the name of a file is refused as unreadable."""
     problem = read_bytes(tmp_path, "p.json")
 
     assert isinstance(problem, Problem)

@@ -1,4 +1,4 @@
-"""A folder of notes: front matter, names with dates, and what is wrong with them."""
+"""A folder of notes: front matter, names with dates, and their problems."""
 
 # ruff: noqa: DTZ001 (dates without a zone are what documents have)
 
@@ -34,7 +34,7 @@ def _one(folder: Path, name: str, content: str) -> Document:
     return document
 
 
-def _said(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]]:
+def _problems(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]]:
     _note(folder, name, content)
     with pytest.raises(BadInputError) as caught:
         read_corpus(folder, CorpusSettings())
@@ -72,17 +72,17 @@ def _said(folder: Path, name: str, content: str | bytes) -> list[tuple[str, str]
     ],
 )
 def test_a_note_is_read(tmp_path: Path, name: str, content: str, expected: Document) -> None:
-    """Front matter and path say what a note is; the rest is its content."""
+    """Front matter and path give the fields of a note; the rest is its content."""
     assert expected == _one(tmp_path, name, content)
 
 
 def test_leading_spaces_of_a_poem_are_kept(tmp_path: Path) -> None:
-    """Only blank lines around the content go."""
+    """Only blank lines around the content are removed."""
     assert "  a\n    b" == _one(tmp_path, "a.txt", "\n\n  a\n    b\n\n").content
 
 
 def test_notes_come_sorted_by_relative_path(tmp_path: Path) -> None:
-    """The order does not depend on the file system; what is hidden is no note."""
+    """The order does not depend on the file system; hidden files are skipped."""
     names = ["b.txt", "a/z.md", "a.md", ".git/x.md", ".x.md", "a/image.png"]
     paths = {name: _note(tmp_path, name, "text") for name in names}
 
@@ -133,27 +133,37 @@ def test_notes_come_sorted_by_relative_path(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(
+def test_a_problem_names_its_line(
     tmp_path: Path, content: str | bytes, line: str, what: str
 ) -> None:
     """A problem names the file by its relative path, and the line in it."""
-    assert [(f"a.md{line}", what)] == _said(tmp_path, "a.md", content)
+    assert [(f"a.md{line}", what)] == _problems(tmp_path, "a.md", content)
+
+
+def test_bad_bytes_and_bad_front_matter_are_both_reported(tmp_path: Path) -> None:
+    """A note with invalid UTF-8 and invalid front matter has both problems, each once."""
+    expected = [
+        ("a.md line 4", "byte 24 of the file (0xff) is not UTF-8"),
+        ("a.md line 2", "front matter is not a table of fields"),
+    ]
+
+    assert expected == _problems(tmp_path, "a.md", b"---\na rule\n---\nHello you\xff")
 
 
 def test_a_strange_yaml_key_is_no_field(tmp_path: Path) -> None:
-    """A key that contains itself is passed over like any unknown one."""
+    """A key that contains itself is ignored like any unknown one."""
     assert "Hello" == _one(tmp_path, "a.md", "---\n? &a [*a]\n: b\n---\nHello").content
 
 
 def test_deeply_nested_front_matter_is_survived(tmp_path: Path) -> None:
-    """As deep as front matter may be, the reader gets through it."""
+    """The deepest nesting that fits into front matter is read."""
     nested = "[" * 4_990 + "]" * 4_990
 
     assert "Hello" == _one(tmp_path, "a.md", f"---\nx: {nested}\n---\nHello").content
 
 
 def test_an_impossible_date_in_a_name_is_refused(tmp_path: Path) -> None:
-    """A name that begins with something like a date must begin with a real one."""
+    """A name that begins like a date must begin with a valid one."""
     expected = [
         (
             "2024-02-30-a.md line 1 (notes/2024-02-30-a)",
@@ -161,18 +171,20 @@ def test_an_impossible_date_in_a_name_is_refused(tmp_path: Path) -> None:
         )
     ]
 
-    assert expected == _said(tmp_path, "2024-02-30-a.md", "Hello")
+    assert expected == _problems(tmp_path, "2024-02-30-a.md", "Hello")
 
 
 def test_two_notes_of_one_id_are_duplicates(tmp_path: Path) -> None:
-    """A text file and a Markdown file of one name are one identity."""
+    """A text file and a Markdown file of the same name have the same identity."""
     _note(tmp_path, "a.md", "Hello")
 
-    assert [("a.txt", "notes/a is also the identity of a.md")] == _said(tmp_path, "a.txt", "Hello")
+    assert [("a.txt", "notes/a is also the identity of a.md")] == _problems(
+        tmp_path, "a.txt", "Hello"
+    )
 
 
 def test_a_file_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """A name that is not UTF-8 is a problem that can be printed."""
+    """A name that is not UTF-8 is reported in printable form."""
     try:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.md")).write_text("Hello")
     except OSError:
@@ -185,12 +197,12 @@ def test_a_file_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_no_corpus(tmp_path: Path) -> None:
     """A folder without notes is refused."""
-    assert [(str(tmp_path), "holds no documents")] == _said(tmp_path, "image.png", "")
+    assert [(str(tmp_path), "holds no documents")] == _problems(tmp_path, "image.png", "")
 
 
 @pytest.mark.corpus
 def test_the_real_posts_are_understood(tmp_path: Path) -> None:
-    """Of 4,723 real posts only those with a backspace in them are refused, and all are dated."""
+    """Among 4,723 real posts only those with a backspace are refused, and all are dated."""
     archive = CORPORA / "ruby-news.tar.gz"
     if not archive.exists():
         pytest.skip("ruby-news.tar.gz does not lie beside the checkout")

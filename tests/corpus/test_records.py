@@ -1,4 +1,4 @@
-"""One raw record becomes a document, or all of its problems."""
+"""A raw record becomes a document, or the list of all its problems."""
 
 # ruff: noqa: DTZ001 (dates without a zone are what documents have)
 
@@ -36,7 +36,7 @@ def _whats(raw: object) -> list[str]:
 @settings(deadline=None)
 @given(ANY_JSON | NEARLY_RECORDS)
 def test_any_json_value_is_a_document_or_problems(raw: object) -> None:
-    """Whatever the value is, there is either a document or a problem, and it can be printed."""
+    """Any value yields either a document or problems, which are printable."""
     record = _read(raw)
 
     assert (record.document is None) == bool(record.problems)
@@ -66,23 +66,23 @@ def test_a_whole_record_is_read() -> None:
 
 @pytest.mark.parametrize("identifier", ["1", 1, "../../etc/passwd", "CON", "😀", -3, "x" * 1000])
 def test_strange_ids_are_legal(identifier: str | int) -> None:
-    """Any text or whole number is an id, and 1 and "1" are the same."""
+    """Any text or integer is an id, and 1 and "1" are the same."""
     assert f"law/{identifier}" == _read(GOOD | {"id": identifier}).identity
 
 
 @pytest.mark.parametrize("field", ["title", "author", "source"])
 def test_null_is_as_good_as_absent(field: str) -> None:
-    """Null in a field that need not be there says nothing."""
+    """Null in an optional field counts as absent."""
     assert _read(GOOD) == _read(GOOD | {field: None})
 
 
 def test_a_missing_category_is_all() -> None:
-    """A record without a category is in the category `all`."""
+    """A record without a category belongs to the category `all`."""
     assert "all/1" == _read({"id": 1, "content": "x"}).identity
 
 
 def test_created_at_is_a_date_too() -> None:
-    """Both names for the date are known."""
+    """All names of the date field are accepted."""
     document = _read(GOOD | {"creation_date": None, "created_at": "2024-05-31"}).document
 
     assert document is not None
@@ -128,7 +128,7 @@ def test_blank_content_is_fine_under_a_title(content: str) -> None:
     ],
 )
 def test_what_is_wrong_with_a_field_is_said(change: dict[str, object], what: str) -> None:
-    """A bad field is named, with what is wrong with it."""
+    """An invalid field is named, with its problem."""
     assert [what] == _whats(GOOD | change)
 
 
@@ -144,7 +144,7 @@ def test_characters_that_html_forbids_are_refused(point: int) -> None:
 
 @pytest.mark.parametrize("character", ["\t", "\n", "\x85", "\u2028", "\u200d", "\ue000", "😀"])
 def test_other_odd_characters_are_fine(character: str) -> None:
-    """White space, joiners, private characters and emoji are text."""
+    """White space, joiners, private-use characters and emoji are accepted."""
     assert [] == _whats(GOOD | {"title": f"a{character}b"})
 
 
@@ -153,8 +153,8 @@ def test_all_problems_of_a_record_come_at_once() -> None:
     assert 4 == len(_whats({"id": 1.5, "category": 2, "title": 3, "created_at": 4, "content": "x"}))
 
 
-def test_a_problem_says_where_and_how_to_mend_it() -> None:
-    """A problem has the place, the identity, and a line for ledger.toml."""
+def test_a_problem_has_a_location_and_a_remedy() -> None:
+    """A problem has the location, the identity, and a line for ledger.toml."""
     (problem,) = _read(GOOD | {"content": "x" * 21}).problems
 
     assert "poems.json record 7 (law/1)" == problem.where

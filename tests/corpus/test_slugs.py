@@ -1,4 +1,4 @@
-"""Slugs: safe, stable, and never the same for two texts."""
+"""Slugs: safe, stable and distinct."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEVICES = ["con", "prn", "aux", "nul", "com1", "lpt9", "con.txt", "nul.tar.gz"]
     "segment", ["42", "a", "a-b_c", "ruby-2.7.0", "x" * 80, "com10", "console"]
 )
 def test_a_plain_segment_is_its_own_slug(segment: str) -> None:
-    """A plain segment is used as it is."""
+    """A plain segment is used unchanged."""
     assert segment == slug(segment)
 
 
@@ -73,7 +73,7 @@ def test_every_slug_is_a_safe_path_segment(segment: str) -> None:
 @settings(deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
 def test_distinct_segments_have_distinct_slugs(one: str, other: str) -> None:
-    """Two texts have two slugs, also where capitals and accents' spelling do not count."""
+    """Distinct texts have distinct slugs, even ignoring case and Unicode normalisation."""
     assert (one == other) == (_seen_by_a_mac(slug(one)) == _seen_by_a_mac(slug(other)))
 
 
@@ -84,5 +84,5 @@ def test_look_alikes_have_distinct_slugs(pair: tuple[str, str]) -> None:
 
 
 def _seen_by_a_mac(name: str) -> str:
-    """The name as a file system sees it that ignores case and normalises."""
+    """Return a name as a case-insensitive, normalising file system compares it."""
     return unicodedata.normalize("NFD", name.casefold())

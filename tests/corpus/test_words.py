@@ -1,4 +1,4 @@
-"""The vocabulary of a corpus: what is a word, which of them, and how large."""
+"""The vocabulary of a corpus: splitting into words, selection, and sizes."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def _counts(settings: WordSettings, *contents: str) -> dict[str, int]:
     ],
 )
 def test_what_a_word_is(text: str, expected: dict[str, int]) -> None:
-    """Words are letters; scripts without spaces count pairs of characters."""
+    """Words consist of letters; in scripts without spaces, pairs of characters count."""
     assert expected == _counts(EVERY, text)
 
 
 def test_short_rare_and_stopped_words_are_dropped() -> None:
-    """Words must be long and frequent enough, and not on the list; pairs are always long enough."""
+    """Words must be long and frequent enough, and no stop words; pairs are always long enough."""
     settings = WordSettings(min_length=4, min_count=2, stop_words=("With",))
 
     assert {"love": 2, "明月": 2} == _counts(settings, "love love god god rare with with 明月 明月")
@@ -53,21 +53,21 @@ def test_short_rare_and_stopped_words_are_dropped() -> None:
 
 @pytest.mark.parametrize(("size", "expected"), [(19, {"lord", "song"}), (20, {"song"})])
 def test_words_of_too_many_documents_are_dropped(size: int, expected: set[str]) -> None:
-    """From 20 documents on, a word in more than the allowed share of them says nothing."""
+    """From 20 documents on, words in more than the allowed share of them are dropped."""
     contents = ["lord"] * (size - 5) + ["song song song song"] * 5
 
     assert expected == set(_counts(EVERY, *contents))
 
 
 def test_the_most_frequent_are_taken_and_sorted_by_text() -> None:
-    """Ties at the cut go to the lower text, and the result is in the order of the text."""
+    """Ties at the cut go to the lower text, and the result is sorted by text."""
     settings = WordSettings(count=2, min_length=1, min_count=1, stop_words=())
 
     assert ["b", "z"] == list(_counts(settings, "z z c b d"))
 
 
 def test_sizes_are_logarithmic() -> None:
-    """From the rarest, 1, to the commonest, 9; halfway is the geometric mean."""
+    """Sizes go from 1, the rarest, to 9, the most common; the middle is the geometric mean."""
     text = "a " * 100 + "b " * 10 + "c"
 
     assert [Word("a", 100, 9), Word("b", 10, 5), Word("c", 1, 1)] == vocabulary(
@@ -76,13 +76,13 @@ def test_sizes_are_logarithmic() -> None:
 
 
 def test_words_of_the_same_frequency_are_of_the_middle_size() -> None:
-    """Where nothing is rarer or commoner, nothing is small or large."""
+    """Equally frequent words all get the middle size."""
     assert [Word("a", 1, 5), Word("b", 1, 5)] == vocabulary(_documents("a b"), EVERY)
 
 
 @pytest.mark.parametrize("count", [0, 5])
 def test_no_documents_have_no_words(count: int) -> None:
-    """There may be nothing to choose from, and nothing to choose."""
+    """An empty corpus or a count of 0 gives an empty vocabulary."""
     assert [] == vocabulary([], WordSettings(count=count))
     assert {} == _counts(WordSettings(count=0), "love love")
 
@@ -92,7 +92,7 @@ def test_no_documents_have_no_words(count: int) -> None:
     ("name", "known"), [("poems-en.json.gz", "bread"), ("poems-zh-tang.jsonl.gz", "明月")]
 )
 def test_the_words_of_the_real_corpora(name: str, known: str) -> None:
-    """The real corpora fill the cloud, with words one would expect."""
+    """The real corpora fill the cloud with the expected words."""
     if not (CORPORA / name).exists():
         pytest.skip(f"{name} does not lie beside the checkout")
 

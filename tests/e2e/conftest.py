@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Site:
-    """A project folder, and the command run in it."""
+    """A project folder in which commands are run."""
 
     root: Path
 
@@ -42,32 +42,32 @@ class Site:
         )
 
     def run(self, *arguments: object, expect: int = 0) -> str:
-        """Run `ledger ARGUMENTS` to its end; returns what it printed, both streams."""
+        """Run `ledger ARGUMENTS` to its end; return its output, both streams."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == expect, out + err
         return out + err
 
     def status(self) -> dict[str, Any]:
-        """`ledger status --json`."""
+        """Return the output of `ledger status --json`."""
         return json.loads(self.run("status", "--json"))
 
     def store(self, *, read_only: bool = False) -> Store:
-        """The ledger itself."""
+        """Open the ledger itself."""
         return Store(self.root / ".ledger" / "ledger.db", read_only=read_only)
 
     def done(self) -> int:
-        """How many jobs are done."""
+        """Return the number of done jobs."""
         with self.store(read_only=True) as store:
             return sum(count.done for count in store.counts())
 
     def tree(self, folder: str = "site") -> dict[str, bytes]:
-        """Every file below a folder, by path."""
+        """Return every file below a folder, by path."""
         base = self.root / folder
         return {str(p.relative_to(base)): p.read_bytes() for p in base.rglob("*") if p.is_file()}
 
     def stamps(self, folder: str = "site") -> dict[str, tuple[int, int]]:
-        """(inode, modification time) of every file, to see which were written."""
+        """Return (inode, mtime) of every file, to detect which were written."""
         base = self.root / folder
         return {
             str(path.relative_to(base)): (path.stat().st_ino, path.stat().st_mtime_ns)
@@ -76,7 +76,7 @@ class Site:
         }
 
     def poems(self) -> list[dict[str, Any]]:
-        """The corpus."""
+        """Return the corpus."""
         return json.loads((self.root / "poems.json").read_text("utf-8"))["poems"]
 
     def write_poems(self, poems: list[dict[str, Any]]) -> None:
@@ -89,7 +89,7 @@ class Site:
         (self.root / "templates" / name).write_text(text, "utf-8")
 
     def worker_pids(self) -> list[int]:
-        """The worker processes that have not been seen to end."""
+        """Return the worker processes that are still alive."""
         with self.store(read_only=True) as store:
             return [row["pid"] for row in store.open_workers()]
 
@@ -100,7 +100,7 @@ class Site:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a state that another process brings about."""
+    """Wait for a state that another process reaches."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
@@ -109,7 +109,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 @pytest.fixture
 def new_site(tmp_path: Path) -> Iterator[Callable[..., Site]]:
-    """Makes projects of the starter corpus, planned; all have one folder name, and so one title."""
+    """Make planned projects of the starter corpus, all with one folder name, and so one title."""
     made: list[Site] = []
 
     def make(documents: int | None = None, settings: str = "") -> Site:

@@ -1,4 +1,4 @@
-"""The main job: what the same command makes, in which circumstances."""
+"""Builds by the real command, under various circumstances."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_number_of_workers_does_not_show(new_site):
 
 @pytest.mark.slow
 def test_kills_do_not_show(new_site):
-    """A build whose processes are all killed, again and again, ends as an undisturbed one."""
+    """A build whose processes are killed repeatedly gives the same site as an undisturbed one."""
     calm, stormy = new_site(), new_site()
     calm.run("spawn", 2)
     for goal in sorted(random.Random(4).sample(range(3, 300), 5)):
@@ -44,7 +44,7 @@ def test_kills_do_not_show(new_site):
 
 @pytest.mark.slow
 def test_hash_seed_does_not_show(new_site, monkeypatch):
-    """The order in which Python's sets iterate leaves no trace in the pages."""
+    """The iteration order of Python's sets does not affect the pages."""
     trees = []
     for seed in ("1", "2"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
@@ -56,7 +56,7 @@ def test_hash_seed_does_not_show(new_site, monkeypatch):
 
 
 def test_nothing_to_do_writes_nothing(new_site):
-    """Planning and building again without a change touches no file of the site."""
+    """Planning and building again without a change writes no file of the site."""
     site = new_site(12)
     site.run("spawn", 2)
     before = site.stamps()
@@ -70,7 +70,7 @@ def test_nothing_to_do_writes_nothing(new_site):
 
 @pytest.mark.slow
 def test_a_lost_output_is_built_again(new_site):
-    """A done page that was deleted or cut short behind our back comes back."""
+    """A done page that was deleted or truncated from outside is built again."""
     site = new_site(12)
     site.run("spawn", 2)
     before = site.tree()
@@ -109,7 +109,7 @@ def test_one_edited_document_embeds_only_itself(new_site):
 
 @pytest.mark.slow
 def test_a_removed_document_takes_its_pages_along(new_site):
-    """Pages of a document that left the corpus go, and nothing links to them any more."""
+    """Pages of a removed document are deleted, and no page links to them."""
     site = new_site(12)
     site.run("spawn", 2)
     site.write_poems(site.poems()[:-1])
@@ -123,7 +123,7 @@ def test_a_removed_document_takes_its_pages_along(new_site):
 
 
 def test_an_edited_template_rebuilds_its_pages_only(new_site):
-    """A project's own template shadows the shipped one, and makes its own kind pending."""
+    """A project's own template shadows the shipped one, and makes only its kind pending."""
     site = new_site(12)
     site.run("spawn", 2)
     before = site.tree()
@@ -162,12 +162,12 @@ def test_limit_is_a_trial_of_the_first_documents(new_site):
 
 
 def test_unknown_kind_is_refused(new_site):
-    """--only with a kind that is not there names those that are."""
+    """--only with an unknown kind lists the known ones."""
     assert "use one of" in new_site(2).run("spawn", 1, "--only", "similiar", expect=2)
 
 
 def test_dry_runs_write_nothing(new_site):
-    """`init --dry-run`, `spawn --dry-run` and `status` leave every file as it was."""
+    """`init --dry-run`, `spawn --dry-run` and `status` change no file."""
     site = new_site(12)
     site.write_poems(site.poems()[:5])
     before = site.stamps(".")
@@ -180,7 +180,7 @@ def test_dry_runs_write_nothing(new_site):
 
 
 def test_dry_run_in_an_empty_folder(tmp_path, new_site):
-    """`init --dry-run` tells what it would create, and creates nothing."""
+    """`init --dry-run` lists what it would create, and creates nothing."""
     site = new_site(2)
     site.root = tmp_path / "empty"
     site.root.mkdir()
@@ -193,7 +193,7 @@ def test_dry_run_in_an_empty_folder(tmp_path, new_site):
 
 
 def test_an_edit_of_the_settings_asks_for_a_new_plan(new_site):
-    """`spawn` refuses to build by settings that were edited after the plan."""
+    """`spawn` refuses to build if the settings were edited after planning."""
     site = new_site(2)
     with (site.root / "ledger.toml").open("a") as file:
         file.write("\n[pages]\ndepth = 1\n")
@@ -203,7 +203,7 @@ def test_an_edit_of_the_settings_asks_for_a_new_plan(new_site):
 
 @pytest.mark.slow
 def test_commands_find_the_project_from_below(new_site):
-    """A command run in a folder below works on the project above, and -C names one."""
+    """A command in a subfolder works on the project above it, and -C names one."""
     site = new_site(2)
     site.run("spawn", 1)
     below = site.root / "site" / "similar"
@@ -217,7 +217,7 @@ def test_commands_find_the_project_from_below(new_site):
 
 @pytest.mark.slow
 def test_depth_all_and_small_pages(new_site):
-    """With depth "all" every ranking lists everybody else, over as many pages as it takes."""
+    """With depth "all" every ranking lists all other documents, on as many pages as needed."""
     site = new_site(10, '[pages]\ndepth = "all"\nper_page = 4\n')
     site.run("spawn", 2)
 
@@ -230,8 +230,8 @@ def test_depth_all_and_small_pages(new_site):
 
 
 @pytest.mark.slow
-def test_less_depth_slices_and_more_ranks_anew(new_site):
-    """Rankings are stored as deep as they were asked for; the pages are those of a fresh build."""
+def test_less_depth_slices_and_more_ranks_again(new_site):
+    """Less depth slices stored rankings, more ranks again; pages equal those of a fresh build."""
     site = new_site(20, "[pages]\ndepth = 12\n")
     site.run("spawn", 2)
 
@@ -252,7 +252,7 @@ def test_less_depth_slices_and_more_ranks_anew(new_site):
 
 
 def test_one_document_is_a_site(new_site):
-    """A corpus of one has nothing to compare and still builds every page."""
+    """A corpus of one document has nothing to compare, and every page is built."""
     site = new_site(1)
 
     site.run("spawn", 2)
@@ -293,7 +293,7 @@ def test_a_linked_output_folder_is_refused(new_site, tmp_path):
 
 
 def test_status_answers_while_the_ledger_is_being_written(new_site):
-    """With the write lock held by another process `status` answers at once."""
+    """While another process holds the write lock, `status` answers at once."""
     site = new_site(2)
     with site.store() as store:
         store.connection.execute("BEGIN IMMEDIATE")
@@ -306,7 +306,7 @@ def test_status_answers_while_the_ledger_is_being_written(new_site):
 
 
 def test_a_second_coordinator_is_told_to_wait(new_site):
-    """While one `spawn` is at work another is refused with exit code 3."""
+    """While one `spawn` is running another is refused with exit code 3."""
     site = new_site()
     first = site.start("spawn", 2, "--cool-down", 30)
     until(lambda: site.done() > 0, "the first job")
@@ -335,7 +335,7 @@ def test_ctrl_c_finishes_what_is_in_hand(new_site):
 
 @pytest.mark.slow
 def test_a_storm_of_signals_is_weathered(new_site):
-    """However many SIGCHLD reach the coordinator, it goes on."""
+    """The coordinator survives any number of SIGCHLD."""
     site = new_site()
     process = site.start("spawn", 2, "--quiet")
     until(lambda: site.done() > 0 or process.poll() is not None, "the first job")
@@ -349,7 +349,7 @@ def test_a_storm_of_signals_is_weathered(new_site):
 
 
 def test_workers_leave_when_their_coordinator_dies(new_site):
-    """Workers whose coordinator is killed finish, give back what they hold, and end."""
+    """Workers whose coordinator is killed finish, release their leases, and exit."""
     site = new_site()
     process = site.start("spawn", 2, "--cool-down", 30)
     until(lambda: site.done() > 0 and len(site.worker_pids()) == 2, "both workers")
@@ -363,7 +363,7 @@ def test_workers_leave_when_their_coordinator_dies(new_site):
 
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced(new_site):
-    """A worker that somebody kills is replaced, and the site is complete."""
+    """A worker that is killed is replaced, and the site is complete."""
     site = new_site()
     process = site.start("spawn", 2, "--cool-down", 0.2)
     until(lambda: site.done() > 0 and len(site.worker_pids()) == 2, "both workers")
@@ -386,7 +386,7 @@ def test_the_command_is_quick_to_help():
 
 
 def test_json_views_parse(new_site):
-    """Whatever --json prints is JSON, line by line."""
+    """All output of --json is JSON, line by line."""
     import json
 
     site = new_site(4)
@@ -400,14 +400,14 @@ def test_json_views_parse(new_site):
 
 
 def test_the_starter_corpus_is_ours(new_site):
-    """The shipped starter corpus reads without a problem and is what an empty folder gets."""
+    """The shipped starter corpus has no problem and is used for an empty folder."""
     assert len(new_site().poems()) == 72
     assert STARTER.is_file()
 
 
 @pytest.mark.slow
 def test_a_run_leaves_no_slots(new_site):
-    """Neither its own, nor those of a run whose coordinator was killed."""
+    """A run removes its worker slots, and those of a killed run."""
     site = new_site(24)
     process = site.start("spawn", 2)
     until(lambda: site.done() > 0, "the first job")
@@ -419,7 +419,7 @@ def test_a_run_leaves_no_slots(new_site):
 
 
 def test_temp_files_of_a_run_whose_coordinator_was_killed_are_swept(new_site):
-    """Also when it had seen its workers die and noted that, and had not come to sweep."""
+    """Temporary files of a killed run are removed, even if its workers were marked as ended."""
     site = new_site(6, "[workers]\nlease_seconds = 1\n")  # else what they held would be waited for
     process = site.start("spawn", 2)
     until(lambda: site.done() > 0, "the first job")

@@ -1,4 +1,4 @@
-"""What happens when a job cannot be done: the report, the exit code, the rest intact, the cure."""
+"""Failing jobs: the report, the exit code, the other jobs, and the remedy."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_a_poisoned_document_is_reported_and_the_rest_is_built(new_site):
     assert "similar/letters/3 FAILED (attempt 1 of 3, worker" in report
     assert "what     ZeroDivisionError: division by zero" in report
     assert "similar.html, line 1" in report
-    assert "remedy   mend the template" in report
+    assert "the template or letters/3, then `ledger retry --failed`" in report
     pages = [path for path in site.tree() if path.startswith(("similar/", "different/"))]
     assert len(pages) == 23
 
 
-def test_retry_after_the_cure_builds_only_what_failed(new_site):
-    """`retry --failed` puts back the failed job alone; done pages are not touched."""
+def test_retry_after_the_fix_builds_only_what_failed(new_site):
+    """`retry --failed` requeues only the failed job; done pages are not touched."""
     site = new_site(12)
     site.template("similar.html", RAISING)
     site.run("init")
@@ -62,7 +62,7 @@ def test_retry_after_the_cure_builds_only_what_failed(new_site):
 
 
 def test_the_first_failure_stops_new_claims(new_site):
-    """Without --keep-going a failure ends the run soon, and what is left stays claimable."""
+    """Without --keep-going a failure ends the run soon, and remaining jobs stay claimable."""
     site = new_site()
     site.template("entry.html", "{{ 1 / 0 }}")
     site.run("init")
@@ -76,7 +76,7 @@ def test_the_first_failure_stops_new_claims(new_site):
 
 
 def test_a_job_that_kills_its_worker_fails_after_its_attempts(new_site):
-    """The job is tried three times, then failed with the signal named; the run goes on."""
+    """A job that kills its worker fails after three attempts, with the signal; the run goes on."""
     site = new_site(12)
     site.template("similar.html", killing())
     site.run("init")
@@ -89,7 +89,7 @@ def test_a_job_that_kills_its_worker_fails_after_its_attempts(new_site):
 
 
 def test_failures_are_in_status_too(new_site):
-    """`status` and `status --json` tell the same four parts."""
+    """`status` and `status --json` show the same four parts."""
     site = new_site(6)
     site.template("similar.html", RAISING)
     site.run("init")
@@ -103,7 +103,7 @@ def test_failures_are_in_status_too(new_site):
 
 
 def test_a_template_that_does_not_parse_is_found_before_the_first_worker(new_site):
-    """Preflight names every broken template with its line, and starts nothing."""
+    """Preflight names every broken template with its line, and starts no job."""
     site = new_site(2)
     site.template("word.html", "{% if %}")
     site.template("similar.html", "\n{{ nope")
@@ -116,7 +116,7 @@ def test_a_template_that_does_not_parse_is_found_before_the_first_worker(new_sit
 
 
 def test_bad_records_are_all_reported_and_nothing_is_lost(new_site):
-    """A broken corpus is refused with every problem, and the plan before it stays."""
+    """A broken corpus is refused with every problem, and the previous plan is kept."""
     site = new_site(6)
     site.run("spawn", 2)
     before = site.tree()
@@ -142,7 +142,7 @@ def test_a_page_that_forgets_its_entries_says_so(new_site):
 
 
 def test_a_project_without_a_ledger_says_what_to_do(new_site):
-    """`status` and `spawn` before `init` name the command that is missing."""
+    """`status` and `spawn` before `init` name the missing command."""
     site = new_site(1)
     for path in (site.root / ".ledger").glob("ledger.db*"):
         path.unlink()
@@ -153,7 +153,7 @@ def test_a_project_without_a_ledger_says_what_to_do(new_site):
 
 
 def test_workers_that_cannot_start_end_the_run(new_site, monkeypatch):
-    """When no worker comes up the run ends with their last words instead of trying for ever."""
+    """If no worker can start, the run ends with their last output instead of retrying forever."""
     site = new_site(2)
     (site.root / "sitecustomize.py").write_text(
         "import sys\nif 'worker' in sys.orig_argv: sys.exit('no worker today')\n"
@@ -167,7 +167,7 @@ def test_workers_that_cannot_start_end_the_run(new_site, monkeypatch):
 
 
 def test_a_plan_that_is_too_large_for_the_disk_is_refused(new_site):
-    """Before the first page, with both numbers."""
+    """A plan too large for the disk is refused before the first page, with both sizes."""
     site = new_site(3)
     with site.store() as store:
         facts = read_facts(store) | {"job_bytes": {"similar": 10**18}}
@@ -183,7 +183,7 @@ def test_a_plan_that_is_too_large_for_the_disk_is_refused(new_site):
 
 @pytest.mark.parametrize("command", ["init", "spawn", "status", "retry --failed", "verify"])
 def test_a_ledger_that_sqlite_cannot_read_is_refused(new_site, command):
-    """By every command in the same way, with a remedy, and without a traceback."""
+    """Every command refuses an unreadable ledger alike, with a remedy and no traceback."""
     site = new_site(2)
     file = site.root / ".ledger" / "ledger.db"
     sound = file.read_bytes()
@@ -197,8 +197,8 @@ def test_a_ledger_that_sqlite_cannot_read_is_refused(new_site, command):
     file.write_bytes(sound)
 
 
-def test_what_is_put_back_on_purpose_is_made_anew(new_site):
-    """Even where size and inputs say that there is no need."""
+def test_a_page_that_is_retried_is_made_again(new_site):
+    """An explicit retry makes a page again, even if its size and inputs are unchanged."""
     site = new_site(3)
     site.run("spawn", 1)
     page = next((site.root / "site" / "similar").rglob("*.html"))

@@ -1,4 +1,4 @@
-"""After an end that was not clean: what that run made is looked at before it is trusted."""
+"""After an unclean shutdown, the outputs of that run are verified before they are trusted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from e2e.conftest import until
 
 
 def rot(path: Path) -> bytes:
-    """Change a file but not its size, as a disk does that never got the blocks."""
+    """Change a file but not its size, as a disk does if it never received the blocks."""
     before = path.read_bytes()
     path.write_bytes(bytes(len(before)))
     return before
@@ -32,7 +32,7 @@ def test_what_a_killed_run_made_is_hashed(new_site):
 
 
 def test_what_was_made_before_a_restart_is_hashed(new_site):
-    """Its runs ended cleanly, but nothing says that their files had reached the disk by then."""
+    """Outputs of cleanly ended runs are hashed too, if they may not have reached the disk."""
     site = new_site(6)
     site.run("spawn", 1, "--only", "similar")
     site.run("spawn", 1)
@@ -48,7 +48,7 @@ def test_what_was_made_before_a_restart_is_hashed(new_site):
 
 
 def test_a_clean_end_costs_nothing(new_site):
-    """Sizes are looked at always, bytes only where there is a reason."""
+    """Sizes are always checked, contents only if there is a reason."""
     site = new_site(6)
     site.run("spawn", 1)
 

@@ -1,4 +1,4 @@
-"""Workers that are stopped and give no sign of life: ended, and what they held done by others."""
+"""Workers that are stopped and do not respond: ended, and their jobs done by others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEASE = "[workers]\nlease_seconds = 1\n"
 
 @pytest.mark.parametrize("point", ["JOB_IN_FLIGHT", "SETTLE_WRITTEN", "CLAIM_WRITTEN"])
 def test_a_stopped_worker_is_ended_and_its_work_done(new_site, monkeypatch, point):
-    """Within a transaction too, where it keeps all others from writing, the coordinator as well."""
+    """A stopped worker is ended and its jobs done, even if it blocks all writers."""
     site = new_site(6, LEASE)
     (site.root / "stop_once.py").write_text(STOP_ONCE, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(site.root))
@@ -48,7 +48,7 @@ def test_a_stopped_worker_is_ended_and_its_work_done(new_site, monkeypatch, poin
 
 
 def test_an_orphan_that_dies_later_keeps_nothing(new_site, monkeypatch):
-    """A worker that outlived its coordinator, and dies under the next, long before its lease ends."""
+    """The job of an orphaned worker that dies later is requeued long before its lease ends."""
     site = new_site(6, LEASE.replace("1", "600"))
     (site.root / "stop_once.py").write_text(STOP_ONCE, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(site.root))

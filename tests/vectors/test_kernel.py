@@ -1,4 +1,4 @@
-"""The compiled walks equal those of NumPy, and the reference's."""
+"""The compiled walks equal those of NumPy, and those of the reference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def drawn(count: int, width: int = 16) -> np.ndarray:
 
 
 def cut(gram: np.ndarray, rows: int) -> list[np.ndarray]:
-    """Its blocks, not to be written to, as memory-mapped ones are not."""
+    """Split a matrix into read-only blocks, like memory-mapped ones."""
     gram.flags.writeable = False
     return [gram[first : first + rows] for first in range(0, len(gram), rows)]
 
@@ -47,7 +47,7 @@ VECTORS = {
 
 @pytest.mark.parametrize("vectors", VECTORS.values(), ids=VECTORS)
 def test_equals_numpy(vectors):
-    """All walks, to their ends, where many are tied too."""
+    """Full walks from all documents are equal, with many ties too."""
     gram = fixed_point(vectors, vectors)
     starts, depth = range(len(vectors)), len(vectors) - 1
 
@@ -65,7 +65,7 @@ def test_equals_the_reference():
 
 
 def test_ties_go_to_the_lower_index():
-    """Coarse cosines are tied at every step, within a piece and between pieces."""
+    """Walks with ties at every step, within a piece and between pieces, are equal."""
     coarse = RANDOM.integers(-1, 2, (700, 700), np.int32) * ONE
 
     found = kernel.different([coarse], range(20), 699).tolist()
@@ -74,7 +74,7 @@ def test_ties_go_to_the_lower_index():
 
 
 def plain_in_64_bits(gram: np.ndarray, starts: range) -> list[list[int]]:
-    """For matrices that no vectors have: nothing bounds their sums."""
+    """Walks are equal for matrices that come from no vectors, whose sums are unbounded."""
     walks = []
     for start in starts:
         walk, sums = [start], gram[start].astype(np.int64)
@@ -90,7 +90,7 @@ def plain_in_64_bits(gram: np.ndarray, starts: range) -> list[list[int]]:
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 127, 128, 129, 257])
 @pytest.mark.parametrize("rows", [1, 64, 300])
 def test_sizes_and_blocks_do_not_show(count, rows):
-    """Few documents, and numbers around those of pieces and blocks."""
+    """Walks are equal for few documents, and for numbers around piece and block sizes."""
     vectors = VECTORS["random"][:count]
     gram = fixed_point(vectors, vectors)
     starts = range(max(0, count - 5), count)
@@ -112,7 +112,7 @@ def test_short_walks(depth):
 
 
 def test_blocks_that_do_not_fit_are_refused():
-    """Rows are read by their addresses, so their shape is looked at first."""
+    """Blocks of the wrong shape are refused, since rows are read by address."""
     gram = fixed_point(VECTORS["random"], VECTORS["random"])
 
     for wrong in [gram[:5], gram.T, gram.astype(np.int64)]:
@@ -122,7 +122,7 @@ def test_blocks_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize("worthwhile", [0, 10**18])
 def test_the_kind_gives_the_same_either_way(monkeypatch, tmp_path, worthwhile):
-    """How much work there is decides how it is done, not what comes out."""
+    """The amount of work decides between kernel and NumPy, with the same result."""
     gram = fixed_point(VECTORS["random"], VECTORS["random"])
     monkeypatch.setattr(rank_different, "WORTHWHILE", worthwhile)
 
@@ -134,7 +134,7 @@ def test_the_kind_gives_the_same_either_way(monkeypatch, tmp_path, worthwhile):
 
 
 def test_without_numba_numpy_walks(monkeypatch, tmp_path):
-    """The extra is one: where it is missing, everything works, and the log says why it is slower."""
+    """Without the extra everything works, and the log says why it is slower."""
     monkeypatch.setattr(rank_different, "WORTHWHILE", 0)
     monkeypatch.setitem(sys.modules, "ledger.vectors.kernel", None)
 
@@ -144,7 +144,7 @@ def test_without_numba_numpy_walks(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_compiled_once(tmp_path):
-    """Two processes that start at once compile one time, into the user's cache folder."""
+    """Two processes that start together compile once, into the user's cache folder."""
     count = "import ledger.vectors.kernel as k; print(sum(k._walk.stats.cache_misses.values()))"
     both = [
         subprocess.Popen(

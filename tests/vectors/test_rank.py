@@ -1,4 +1,4 @@
-"""The rankings equal their plain references, ties included."""
+"""The rankings equal their naive references, ties included."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ledger.vectors.space import Space, centre_sample, nearest_theme, unit
 
 
 def points(count: int, width: int = 16, seed: int = 0) -> np.ndarray:
-    """Unit vectors with a common direction and clusters, as texts have them."""
+    """Return unit vectors with a common direction and clusters, as those of texts have."""
     random = np.random.default_rng(seed)
     centres = random.normal(size=(5, width))
     raw = centres[random.integers(0, 5, count)] + random.normal(size=(count, width)) + 1.0
-    return Space(raw.astype(np.float32), centre=True).place(raw.astype(np.float32))
+    return Space(raw.astype(np.float32), centre=True).project(raw.astype(np.float32))
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7, 39])
 def test_similar_equals_the_reference(depth):
-    """Every row of a block is what sorting all cosines gives."""
+    """Every row of a block equals a full sort of all cosines."""
     vectors = points(40)
 
     found = similar(vectors, 10, 20, depth)
@@ -43,7 +43,7 @@ def test_different_equals_the_reference(depth):
 
 
 def test_blocks_do_not_show():
-    """The same ranking comes out of blocks of any size."""
+    """The ranking does not depend on the block size."""
     vectors = points(50)
 
     whole = similar(vectors, 0, 50, 9)
@@ -53,21 +53,21 @@ def test_blocks_do_not_show():
 
 
 def test_ties_go_to_the_lower_index():
-    """Equal values at the edge of the list are taken from the lowest index on."""
+    """Ties at the end of the list go to the lowest indices."""
     cosines = np.array([0.5, 0.9, 0.5, 0.5, 0.1, 0.5], np.float32)
 
     assert nearest(cosines, 3).tolist() == [1, 0, 2]
 
 
 def test_twins_are_ranked_by_index():
-    """Documents of the same text come in corpus order."""
+    """Documents with the same text are ranked in corpus order."""
     vectors = np.repeat(points(3), 4, axis=0)
 
     assert similar(vectors, 0, 1, 3).tolist() == [[1, 2, 3]]
 
 
 def test_a_walk_takes_everybody_once():
-    """A full walk lists all the others, each once."""
+    """A full walk lists each of the others once."""
     vectors = points(60)
     gram = fixed_point(vectors, vectors)
 
@@ -75,7 +75,7 @@ def test_a_walk_takes_everybody_once():
 
 
 def test_a_long_walk_equals_the_reference():
-    """Over several strides, to the end, where the sums grow."""
+    """A full walk over many documents, with growing sums, equals the reference."""
     vectors = points(400)
     gram = fixed_point(vectors, vectors)
 
@@ -86,7 +86,7 @@ def test_a_long_walk_equals_the_reference():
 
 @pytest.mark.parametrize("limit", [0, rank.ONE, 3 * rank.ONE])
 def test_sums_that_leave_32_bits_go_on_exactly(monkeypatch, limit):
-    """Wherever a walk goes on in 64 bits, it goes the same way."""
+    """A walk is the same, whenever it switches to 64 bits."""
     vectors = points(400)
     gram = fixed_point(vectors, vectors)
     usual = different(gram.__getitem__, 7, 399).tolist()
@@ -97,7 +97,7 @@ def test_sums_that_leave_32_bits_go_on_exactly(monkeypatch, limit):
 
 @pytest.mark.parametrize("steps", [1, 2, 50])
 def test_long_walks_leave_32_bits_in_time(monkeypatch, steps):
-    """Roundings add up, so that 32 bits are trusted for some steps only."""
+    """A walk leaves 32 bits before its rounding errors could add up to too much."""
     vectors = points(60)
     gram = fixed_point(vectors, vectors)
     usual = different(gram.__getitem__, 7, 59).tolist()
@@ -108,7 +108,7 @@ def test_long_walks_leave_32_bits_in_time(monkeypatch, steps):
 
 @pytest.mark.parametrize("common", [-3.0, 0.5, 3.0])
 def test_documents_that_are_all_alike_are_walked_right(common):
-    """Sums that only grow, from the first step on or after some, equal the reference's."""
+    """Walks whose sums only grow, from the start or later, equal the reference."""
     vectors = unit(points(300) + np.float32(common) * points(1)).astype(np.float32)
     gram = fixed_point(vectors, vectors)
 
@@ -119,7 +119,7 @@ def test_documents_that_are_all_alike_are_walked_right(common):
 
 
 def test_the_bounds_of_fixed_point_hold():
-    """Sums of less than 4 stay in 32 bits, used ones above the others; the limit keeps them so."""
+    """Sums below 4 fit into 32 bits, those of used documents above all others."""
     four, rounding = 4 * rank.ONE, rank.STEPS**2 / 2
     assert rank.SHIFT == four
     assert rank.SHIFT + four <= 2**31
@@ -127,7 +127,7 @@ def test_the_bounds_of_fixed_point_hold():
 
 
 def test_slices_of_columns_do_not_show(monkeypatch):
-    """The cosines of many documents are made a slice at a time."""
+    """The cosines of many documents are computed slice by slice."""
     vectors = points(50)
     whole = fixed_point(vectors[:7], vectors)
     monkeypatch.setattr(rank, "SLICE", 8)
@@ -144,7 +144,7 @@ def test_cosines_are_rounded_once():
 
 
 def test_centring_removes_the_common_direction():
-    """OrderedDocument vectors have length 1 and hardly a mean."""
+    """Projected vectors have length 1 and a mean near zero."""
     vectors = points(500)
 
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
@@ -152,7 +152,7 @@ def test_centring_removes_the_common_direction():
 
 
 def test_the_centre_stays_when_a_document_comes():
-    """The sample is chosen by digests of names: one more seldom changes it, its place never."""
+    """One more document seldom changes the sample, and its position never does."""
     names = [(f"c/{n}", str(n)) for n in range(2000)]
     before = {names[index] for index in centre_sample(names)}
     changed = sum(
@@ -166,18 +166,18 @@ def test_the_centre_stays_when_a_document_comes():
 
 
 def test_a_vanishing_vector_is_zero():
-    """The only document of a corpus is at its mean, and equally far from everything."""
+    """The only document of a corpus becomes the zero vector."""
     raw = np.ones((1, 4), np.float32)
 
-    assert Space(raw, centre=True).place(raw).tolist() == [[0, 0, 0, 0]]
+    assert Space(raw, centre=True).project(raw).tolist() == [[0, 0, 0, 0]]
     assert unit(np.zeros((1, 4))).tolist() == [[0, 0, 0, 0]]
 
 
 def test_without_centring_only_lengths_change():
-    """Setting centre = false leaves directions as they are."""
+    """With centre = false, directions are unchanged."""
     raw = np.array([[3, 4], [0, 2]], np.float32)
 
-    assert np.allclose(Space(raw, centre=False).place(raw), [[0.6, 0.8], [0, 1]])
+    assert np.allclose(Space(raw, centre=False).project(raw), [[0.6, 0.8], [0, 1]])
 
 
 def test_the_nearest_theme_is_found():

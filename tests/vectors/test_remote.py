@@ -1,4 +1,4 @@
-"""OpenAI and Ollama, played by a real HTTP server on the loopback interface."""
+"""OpenAI and Ollama, simulated by a real HTTP server on the loopback interface."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytest.importorskip("httpx2", reason="pip install 'ledger[remote]'")
 
 KEY = "sk-sesame-4711"
 DROP = 0
-"""The status that means: close the connection without an answer."""
+"""A status that stands for closing the connection without a response."""
 
 
 class Playing(ThreadingHTTPServer):
@@ -46,7 +46,7 @@ class Playing(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """What goes into the settings."""
+        """Return the url for the settings."""
         return f"http://127.0.0.1:{self.server_port}"
 
     def step(self, status: int, body: Any = None, **headers: str) -> None:
@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        """Note what was asked, and play the next step."""
+        """Record the request, and play the next step."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append({"path": self.path, **body})
         self.server.headers.append(dict(self.headers))
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(status, good(self.path, body) if answer is None else answer, headers)
 
     def reply(self, status: int, answer: Any, headers: dict[str, str]) -> None:
-        """Send one answer; a text goes out as it is, anything else as JSON."""
+        """Send one response; text unchanged, anything else as JSON."""
         content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **headers}.items():
@@ -91,7 +91,7 @@ def vector(text: str) -> list[float]:
 
 
 def good(path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """A right answer; OpenAI's comes in reverse, as it may."""
+    """Return a correct response; OpenAI's is in reverse order, as the protocol allows."""
     vectors = [vector(text) for text in body["input"]]
     if path == "/api/embed":
         return {"embeddings": vectors}
@@ -110,14 +110,14 @@ def server() -> Iterator[Playing]:
 
 
 def dead_url() -> str:
-    """An address at which nothing listens."""
+    """Return a URL on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
 WAITS: list[float] = []
-"""What an embedder would have slept."""
+"""The delays that an embedder would have slept."""
 
 
 @pytest.fixture(autouse=True)
@@ -140,18 +140,18 @@ both = pytest.mark.parametrize("kind", [OpenAI, Ollama])
 
 
 class TestAnswers:
-    """Servers that are well."""
+    """Servers without failures."""
 
     @both
     def test_vectors_come_back_in_order(self, server: Playing, kind: type[Remote]) -> None:
-        """Whatever the order of the answer, each text gets its own vector."""
+        """Each text gets its own vector, whatever the order of the response."""
         vectors = make(kind, server.url).embed(texts("a", "bc", "def"))
 
         assert [vector("a"), vector("bc"), vector("def")] == vectors.tolist()
 
     @both
     def test_requests_are_small(self, server: Playing, kind: type[Remote]) -> None:
-        """130 texts go out as 64, 64 and 2, and come back in order."""
+        """130 texts are sent as 64, 64 and 2, and returned in order."""
         contents = [f"text {number}" for number in range(130)]
         vectors = make(kind, server.url).embed(texts(*contents))
 
@@ -159,7 +159,7 @@ class TestAnswers:
         assert [vector(content) for content in contents] == vectors.tolist()
 
     def test_the_openai_request(self, server: Playing) -> None:
-        """Model and prefixed input go to /v1/embeddings, even if the url ends in /v1/."""
+        """Model and prefixed input are sent to /v1/embeddings, even if the url ends in /v1/."""
         make(OpenAI, f"{server.url}/v1/", prefix="transaction: ").embed(texts("a"))
 
         assert [
@@ -167,7 +167,7 @@ class TestAnswers:
         ] == server.asked
 
     def test_the_ollama_request(self, server: Playing) -> None:
-        """Ollama is told not to cut long texts."""
+        """Ollama is asked not to truncate long texts."""
         make(Ollama, server.url).embed(texts("a"))
 
         assert [
@@ -184,17 +184,17 @@ class TestAnswers:
         assert base != make(Ollama, "http://a").space
 
     def test_no_texts_no_request(self, server: Playing) -> None:
-        """Nothing is asked for nothing."""
+        """No request is sent for no texts."""
         assert (0, 3) == make(OpenAI, server.url, dimension=3).embed([]).shape
         assert [] == server.asked
 
 
 class TestRetries:
-    """Servers that get well again, and servers that do not."""
+    """Servers that recover, and servers that do not."""
 
     @both
     def test_failures_that_pass(self, server: Playing, kind: type[Remote]) -> None:
-        """A 429, a 500, a dropped connection and a 503 are tried again, with growing waits."""
+        """A 429, a 500, a dropped connection and a 503 are retried, with growing delays."""
         server.step(429, "slow down", Retry_After="0")
         server.step(500, "oops")
         server.step(DROP)
@@ -207,14 +207,14 @@ class TestRetries:
         ]
 
     def test_the_wait_the_server_asks_for(self, server: Playing) -> None:
-        """Retry-After is the least wait."""
+        """Retry-After is a lower bound of the delay."""
         server.step(429, "slow down", Retry_After="17")
         make(OpenAI, server.url).embed(texts("a"))
 
         assert [17.0] == WAITS
 
     def test_five_tries(self, server: Playing) -> None:
-        """After five tries the job is put back, with the server's last words."""
+        """After five attempts the job is requeued, with the server's last response."""
         for _ in range(9):
             server.step(502, "bad\n gateway")
 
@@ -224,7 +224,7 @@ class TestRetries:
         assert 5 == len(server.asked)
 
     def test_a_long_wait_is_the_ledgers(self, server: Playing) -> None:
-        """Nobody sleeps for an hour: the job goes back with the delay that was asked for."""
+        """A long Retry-After is not slept through: the job is requeued with that delay."""
         server.step(429, "quota", Retry_After="3600")
 
         with pytest.raises(TransientJobError) as caught:
@@ -234,7 +234,7 @@ class TestRetries:
 
     @both
     def test_a_dead_server(self, kind: type[Remote]) -> None:
-        """Nobody listening is a transient failure that names the url."""
+        """A refused connection is a transient failure that names the url."""
         url = dead_url()
 
         with pytest.raises(TransientJobError, match=url):
@@ -243,7 +243,7 @@ class TestRetries:
         assert 4 == len(WAITS)
 
     def test_retry_after_takes_three_forms(self) -> None:
-        """Seconds, a date, and nonsense, which means nothing; a day is the most."""
+        """Seconds and dates are understood, up to a day; anything else counts as 0."""
         soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
 
         assert 120.0 == retry_after("120")
@@ -254,12 +254,12 @@ class TestRetries:
 
 
 class TestRefusals:
-    """Failures that do not pass are reported at once."""
+    """Permanent failures are reported at once."""
 
     @both
     @pytest.mark.parametrize("status", [301, 400, 401, 403, 404])
     def test_no_second_try(self, server: Playing, kind: type[Remote], status: int) -> None:
-        """A refusal is final, says what the server said, and has a remedy."""
+        """A refusal is final, quotes the server, and has a remedy."""
         server.step(status, {"error": "because " + "of this " * 500})
 
         with pytest.raises(JobError, match=r"refused law/1.*because of this") as caught:
@@ -272,7 +272,7 @@ class TestRefusals:
         assert 1 == len(server.asked)
 
     def test_a_missing_ollama_model(self, server: Playing) -> None:
-        """The remedy for a missing model is the command that fetches it."""
+        """The remedy for a missing model is the command that downloads it."""
         server.step(404, {"error": "model not found"})
 
         with pytest.raises(JobError) as caught:
@@ -282,14 +282,14 @@ class TestRefusals:
 
     @both
     def test_the_text_at_fault_is_named(self, server: Playing, kind: type[Remote]) -> None:
-        """When a request is refused for one text that is too long, that one is named."""
+        """If a request is refused for one text that is too long, that text is named."""
         server.rule = lambda body: 400 if "long" in body["input"] else 200
 
         with pytest.raises(JobError, match="refused law/2"):
             make(kind, server.url).embed(texts("a", "long", "b"))
 
     def test_too_much_together(self, server: Playing) -> None:
-        """Texts that are only too much together are sent one by one."""
+        """Texts that are too large only together are sent one by one."""
         server.rule = lambda body: 413 if len(body["input"]) > 1 else 200
 
         assert [vector("a"), vector("b")] == make(OpenAI, server.url).embed(
@@ -303,7 +303,7 @@ class TestRefusals:
     def test_an_answer_of_another_kind(
         self, server: Playing, kind: type[Remote], body: str
     ) -> None:
-        """What is not an answer of the protocol is refused."""
+        """A response outside of the protocol is refused."""
         server.step(200, body)
 
         with pytest.raises(JobError, match="did not answer with embeddings"):
@@ -311,7 +311,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("indexes", [(0, 0), (1, 2), (0,), (0, 1, 2)])
     def test_indexes_must_fit(self, server: Playing, indexes: tuple[int, ...]) -> None:
-        """Missing, doubled and surplus vectors are never guessed at."""
+        """Missing, duplicate and surplus vectors are refused, never guessed."""
         data = [{"index": index, "embedding": [1, 2]} for index in indexes]
         server.step(200, {"data": data})
 
@@ -336,7 +336,7 @@ class TestRefusals:
             make(Ollama, server.url, dimension=3).embed(texts("a"))
 
     def test_the_width_may_not_change(self, server: Playing) -> None:
-        """Without a dimension in the settings, the first answer sets it."""
+        """Without a dimension in the settings, the first response sets it."""
         embedder = make(Ollama, server.url)
         embedder.embed(texts("a"))
         server.step(200, {"embeddings": [[1, 2]]})
@@ -345,7 +345,7 @@ class TestRefusals:
             embedder.embed(texts("b"))
 
     def test_blank_texts_cost_nothing(self, server: Playing) -> None:
-        """A blank text is refused before anything is paid for."""
+        """A blank text is refused before any request is paid for."""
         with pytest.raises(JobError, match="law/2 has no text"):
             make(OpenAI, server.url).embed(texts("a", " "))
 
@@ -360,20 +360,20 @@ class TestKey:
         monkeypatch.setenv("LEDGER_TEST_KEY", KEY + "\n")
 
     def test_it_is_sent(self, server: Playing) -> None:
-        """The key goes out as a bearer token, without the line break around it."""
+        """The key is sent as a bearer token, without the line break around it."""
         make(OpenAI, server.url, api_key_env="LEDGER_TEST_KEY").embed(texts("a"))
 
         assert f"Bearer {KEY}" == server.headers[0]["Authorization"]
 
     def test_without_a_variable_nothing_is_sent(self, server: Playing) -> None:
-        """No api_key_env, no Authorization header."""
+        """Without api_key_env no Authorization header is sent."""
         make(OpenAI, server.url).embed(texts("a"))
 
         assert "Authorization" not in server.headers[0]
 
     @pytest.mark.parametrize("status", [200, 401, 429])
     def test_it_is_in_no_error(self, server: Playing, status: int) -> None:
-        """A server that repeats the key does not get it into the report."""
+        """A key that the server repeats is removed from the report."""
         for _ in range(5):
             server.step(status, {"error": f"bad key {KEY} " + "x" * 240 + KEY})
         embedder = make(OpenAI, server.url, api_key_env="LEDGER_TEST_KEY")
@@ -392,7 +392,7 @@ class TestKey:
     def test_a_bad_key_is_a_problem(
         self, server: Playing, monkeypatch: pytest.MonkeyPatch, value: str, fault: str
     ) -> None:
-        """A missing or garbled key is found before any request, and is not shown."""
+        """A missing or invalid key is found before any request, and is not shown."""
         monkeypatch.setenv("LEDGER_TEST_KEY", value)
         (problem,) = make(OpenAI, server.url, api_key_env="LEDGER_TEST_KEY").check()
 
@@ -403,17 +403,17 @@ class TestKey:
 
 
 class TestCheck:
-    """The preflight: one request, and every failure one problem."""
+    """The preflight sends one request, and reports every failure as one problem."""
 
     @both
     def test_a_good_server(self, server: Playing, kind: type[Remote]) -> None:
-        """Nothing to report after one request."""
+        """A healthy server has no problem after one request."""
         assert [] == make(kind, server.url, dimension=3).check()
         assert 1 == len(server.asked)
 
     @both
     def test_a_dead_server(self, kind: type[Remote]) -> None:
-        """One problem that names the url, after one try."""
+        """An unreachable server is one problem that names the url, after one attempt."""
         url = dead_url()
         (problem,) = make(kind, url).check()
 
@@ -442,7 +442,7 @@ class TestCheck:
         assert 1 == len(server.asked)
 
     def test_a_rate_limit_is_no_problem(self, server: Playing) -> None:
-        """A server that asks to wait is there and knows us: the run may start."""
+        """A server that limits the rate does not keep the run from starting."""
         server.step(429, "slow down")
 
         assert [] == make(OpenAI, server.url).check()

@@ -1,4 +1,4 @@
-"""Where every page of a blog is: URLs below its root, and the files that they are."""
+"""URLs of a blog's pages, below its root, and the files that they are served from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ledger.corpus.slugs import slug as short_slug
 
 MAX_BYTES = 120
 FEED_FILES = {"atom": "atom.xml", "rss": "rss.xml", "json": "feed.json"}
-# a post or tag of such a name would stand where a list has its other pages
+# A post or tag with such a name would collide with a list's index or with its further pages.
 _RESERVED = frozenset(["index", "page"])
 _UNSAFE = re.compile(r"[^\w.-]+")
 
 
 @lru_cache(65536)
 def address(text: str) -> str:
-    """The path segment of a name: small letters of any script, and dashes; never empty or unsafe."""
+    """Return the path segment for a name: lower case, any script, dashes; never empty or unsafe."""
     folded = unicodedata.normalize("NFC", text).casefold()
     made = unicodedata.normalize("NFC", _UNSAFE.sub("-", folded).strip("-."))
     safe = (
@@ -42,16 +42,16 @@ def permalink(pattern: str, date: str, slug: str, section: str = "", category: s
 
 
 def numbered(url: str, number: int) -> str:
-    """Page `number` of the list at `url`."""
+    """Return the URL of page `number` of the list at `url`."""
     return url if number == 1 else f"{url}page/{number}/"
 
 
 def file_of(url: str) -> str:
-    """The file, below the output folder, that a URL shows."""
+    """Return the file, relative to the output folder, that a URL is served from."""
     return f"{url[1:]}index.html" if url.endswith("/") else url[1:]
 
 
 @lru_cache(65536)
 def href(url: str, base: str = "") -> str:
-    """A URL as a page may link to it; `base` is the path that the site has on its server."""
+    """Quote a URL for use in a page; `base` is the path of the site on its server."""
     return base + quote(url, safe="/~@:!$&'()*+,;=#?%")

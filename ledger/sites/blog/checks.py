@@ -1,4 +1,4 @@
-"""The rules of `[blog]` in ledger.toml that types alone do not say."""
+"""Checks of `[blog]` in ledger.toml that types alone do not express."""
 
 from __future__ import annotations
 

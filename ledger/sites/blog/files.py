@@ -1,4 +1,4 @@
-"""The content tree of a blog: which files are posts, which are shown as they are, in which language."""
+"""The content tree of a blog: posts with their languages, and files that are copied unchanged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SUFFIX = ".md"
 MACROS = "macros"
 _DRAFTS = "_drafts"
-# what the folders of a post say of when it was written, or of which generator it was written for
+# Folders that are no section of a site: dates, and conventional folders of other generators.
 _NO_SECTION = re.compile(r"[0-9]{1,4}|_posts|_drafts|posts?|blog|news|articles?")
 
 
@@ -24,9 +24,10 @@ _NO_SECTION = re.compile(r"[0-9]{1,4}|_posts|_drafts|posts?|blog|news|articles?"
 class File:
     """One Markdown file. `name` is its path below the content folder, with `/`.
 
-    `language` is what the path says, or nothing. `neutral` is the path without it, by which
-    the translations of a post find each other. `stem` is the name that its URL is made from.
-    `intro` says that it is what stands above the list of its folder. `stamp` is the size and the time of the last change, in ns.
+    `language` is the language in the path, or "". `neutral` is the path without the language,
+    which all translations of a post share. `stem` is the name from which its URL is made.
+    `intro` is true for the text above the list of its folder. `stamp` is (size in bytes, mtime
+    in ns).
     """
 
     path: str
@@ -45,7 +46,7 @@ class File:
 class Asset:
     """A file that is copied. `name` is its path below the folder it is copied from.
 
-    `beside` tells those that lie among the posts from those that are to keep their address.
+    `beside` is true for files among the posts, and false for static files, whose URL is fixed.
     """
 
     path: str
@@ -56,14 +57,14 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What there is: posts, and files that are copied."""
+    """A content tree: posts, and files that are copied."""
 
     files: list[File]
     assets: list[Asset]
 
 
 def walk(folder: Path) -> Iterator[tuple[str, str, os.stat_result]]:
-    """(path, path below `folder`, facts) of all files below it, in order; hidden ones are left out.
+    """Yield (path, path below `folder`, stat) of all files, sorted by path; hidden ones are skipped.
 
     Raises:
         BadInputError: a folder cannot be listed, or a link leads out of it.
@@ -79,7 +80,7 @@ def walk(folder: Path) -> Iterator[tuple[str, str, os.stat_result]]:
 def _below(
     folder: str, name: str, top: str, problems: list[Problem]
 ) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Everything below one folder, by scandir: it knows folders from files without asking."""
+    """Yield everything below one folder, by scandir, which tells folders from files without stat."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -99,13 +100,13 @@ def _below(
 
 
 def _stays(path: str, top: str) -> bool:
-    """Whether a link leads to something inside, and not to a folder that holds it itself."""
+    """Whether a link leads to a file inside `top`; links to folders could form a cycle."""
     real = os.path.realpath(path)
     return real.startswith(top + os.sep) and os.path.isfile(real)  # noqa: PTH113
 
 
 def read_tree(folder: Path, languages: Mapping[str, str]) -> Tree:
-    """All files of a content folder. `languages` gives the language of a folder or suffix, in small letters."""
+    """Read a content folder. `languages` maps the lower-case name of a folder or suffix to a code."""
     tree = Tree([], [])
     for path, name, facts in walk(folder):
         stamp = (facts.st_size, facts.st_mtime_ns)
@@ -126,7 +127,7 @@ def _file(path: str, name: str, stamp: tuple[int, int], languages: Mapping[str, 
         language, last = known, stem
     neutral = "/".join([*folders, last])
     intro = last == "_index" or (last == "index" and not folders)
-    if last == "index" and folders:  # a folder that holds a post and its pictures
+    if last == "index" and folders:  # a folder with a post and its pictures
         *folders, last = folders
     section = next((part for part in folders if not _NO_SECTION.fullmatch(part)), "")
     return File(

@@ -1,4 +1,4 @@
-"""Front matter: what stands before a post, as Jekyll, Hugo, Zola, Eleventy and Pelican write it."""
+"""Front matter of posts, in the dialects of Jekyll, Hugo, Zola, Eleventy and Pelican."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_VALUES = 2_000
 
-# Our name of a field, and all that other generators call it; the first that is there counts.
+# Our name of each field, with its names in other generators; the first that is present counts.
 NAMES = {
     "title": ("title",),
     "date": ("date", "publishdate", "created"),
@@ -63,8 +63,8 @@ _REMEDY = "write it as `title: …` lines between two --- lines"
 class Matter:
     """The front matter of one file.
 
-    `fields` has our names, `extra` what none of them is, `lines` where each of theirs stands.
-    `body` is the rest of the text, and begins in line `body_line`.
+    `fields` has values by our names, `extra` all other fields, and `lines` the line of each of
+    `fields`. `body` is the rest of the text, which begins on line `body_line`.
     """
 
     fields: dict[str, Any] = field(default_factory=dict)
@@ -75,12 +75,12 @@ class Matter:
     problems: list[Problem] = field(default_factory=list)
 
     def line(self, name: str) -> int:
-        """The line in which one of our fields stands; 1 if it is nowhere."""
+        """Return the line of one of our fields; 1 if the field is absent."""
         return self.lines.get(name, 1)
 
 
 def split(text: str, where: str) -> Matter:
-    """Take the front matter off a text. What is wrong with it is in `problems`."""
+    """Split a text into front matter and body; errors are collected in `Matter.problems`."""
     matter = Matter(body=text)
     if fenced := FRONT_MATTER.match(text):
         inner, end = fenced[2], fenced.end()
@@ -114,7 +114,7 @@ Pair = tuple[str, Any, int]
 
 
 def _sort(pairs: Iterable[Pair], matter: Matter) -> None:
-    """Give fields our names; Zola's tables are opened. Of a field that is there twice the last counts."""
+    """Store fields under our names, and flatten Zola's tables. The last of repeated fields counts."""
     rank: dict[str, int] = {}
     for name, value, line in pairs:
         lower = name.lower()
@@ -133,7 +133,7 @@ def _sort(pairs: Iterable[Pair], matter: Matter) -> None:
 
 
 def _yaml(text: str, where: str) -> list[Pair] | Problem:
-    """The pairs of YAML front matter."""
+    """Parse YAML front matter into pairs."""
     try:
         root = yaml.compose(text, Loader=yaml.CBaseLoader)
     except (yaml.YAMLError, RecursionError) as error:
@@ -166,9 +166,9 @@ _BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "o
 
 
 def _value(node: yaml.Node, budget: list[int], *, text: bool) -> Any:
-    """What a node says; with `text`, as it stands there: YAML 1.1 makes 34 of 0042, and false of No."""
+    """Convert a node; with `text`, scalars stay literal: YAML 1.1 reads 0042 as 34 and No as false."""
     budget[0] -= 1
-    if budget[0] < 0:  # few lines can refer to each other a billion times
+    if budget[0] < 0:  # a few lines of aliases can expand to a billion values
         raise OverflowError
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, budget, text=text) for item in node.value]
@@ -179,7 +179,7 @@ def _value(node: yaml.Node, budget: list[int], *, text: bool) -> Any:
             if isinstance(key, yaml.ScalarNode)
         }
     value: str = node.value
-    if node.style:  # type: ignore[attr-defined]  # quoted: nothing but text
+    if node.style:  # type: ignore[attr-defined]  # quoted, so always text
         return value
     if value in _NULLS:
         return None
@@ -190,7 +190,7 @@ def _value(node: yaml.Node, budget: list[int], *, text: bool) -> Any:
 
 
 def _number(text: str) -> Any:
-    """A number, if it is one that JSON knows; else the text."""
+    """Return a number if the text is one that JSON can represent, else the text."""
     if text[0] not in "0123456789+-.":
         return text
     try:
@@ -206,9 +206,9 @@ def _finite(number: float) -> float:
 
 
 def _toml(text: str, where: str) -> list[Pair] | Problem:
-    """The pairs of TOML front matter."""
+    """Parse TOML front matter into pairs."""
     try:
-        table = parse_toml("\n" + text)  # the fence is a line of the file, too
+        table = parse_toml("\n" + text)  # the newline stands for the fence, so line numbers fit
     except ValueError as error:
         return Problem(
             f"{where} line {line_in(error)}", f"front matter is not TOML: {error}", _REMEDY
@@ -220,7 +220,7 @@ def _toml(text: str, where: str) -> list[Pair] | Problem:
 
 
 def _jsonable(value: Any) -> Any:
-    """A TOML value as the ledger can keep it: dates as text."""
+    """Convert a TOML value to JSON types, with dates as text."""
     if isinstance(value, dict):
         return {key: _jsonable(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -231,7 +231,7 @@ def _jsonable(value: Any) -> Any:
 
 
 def _json(text: str, where: str) -> list[Pair] | Problem:
-    """The pairs of JSON front matter, which Hugo knows, too."""
+    """Parse JSON front matter, which Hugo supports, into pairs."""
     try:
         table = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -240,13 +240,13 @@ def _json(text: str, where: str) -> list[Pair] | Problem:
 
 
 def _is_pelican(head: str) -> bool:
-    """Whether lines of `Name: text` are meant as front matter, and not as the beginning of the text."""
+    """Whether lines of `Name: text` are front matter rather than the beginning of the text."""
     names = {match[1].lower() for line in head.split("\n") if (match := _PELICAN_LINE.match(line))}
     return "title" in names and names <= _PELICAN_NAMES | _FIELD.keys()
 
 
 def _pelican(text: str, where: str) -> list[Pair]:
-    """The pairs of a Pelican header; its lists are divided by commas, or semicolons."""
+    """Parse a Pelican header into pairs; its lists are separated by semicolons or commas."""
     del where
     pairs: list[Pair] = []
     for number, line in enumerate(text.split("\n"), 1):

@@ -1,4 +1,4 @@
-"""What the pages of each language need: its tag, its direction, its months, its words. By babel."""
+"""Languages of a site, from babel: tag, direction, names of months, and words of the templates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One language of a site; `code` as it was declared, `tag` as HTML wants it.
+    """One language of a site: `code` as in the settings, `tag` as in HTML's `lang`.
 
     `date` is a %-format of the fields d, M, MMMM, y and so on; `months` are the names of MMMM.
     """
@@ -34,24 +34,24 @@ class Language:
     words: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
-        """For the facts of the plan."""
+        """Return the fields as a dict, for the facts of the plan."""
         return asdict(self)
 
 
 def site_languages(settings: Settings) -> dict[str, Language]:
-    """The languages of a site by their codes, its own first."""
+    """Return the languages of a site by code, the site's own first."""
     codes = dict.fromkeys([settings.site.language, *settings.blog.languages])
     return {code: _language(code, settings) for code in codes}
 
 
 def spellings(settings: Settings) -> dict[str, str]:
-    """The code of a language by all the ways, in small letters, to write it."""
+    """Map lower-case spellings of language codes, with dashes, to the codes in the settings."""
     codes = [settings.site.language, *settings.blog.languages]
     return {code.lower().replace("_", "-"): code for code in reversed(codes)}
 
 
 def is_known(code: str) -> bool:
-    """Whether there is such a language."""
+    """Whether babel knows the language."""
     from babel import UnknownLocaleError
 
     try:
@@ -62,7 +62,7 @@ def is_known(code: str) -> bool:
 
 
 def _locale(code: str) -> Locale:
-    """What babel knows of a language, however its code is written: pt-br, zh_Hant_TW."""
+    """Return babel's locale for a code in any spelling, such as pt-br or zh_Hant_TW."""
     from babel import Locale
 
     language, *more = code.replace("-", "_").split("_")
@@ -93,12 +93,12 @@ def _language(code: str, settings: Settings) -> Language:
 
 @cache
 def _shipped_words() -> dict[str, dict[str, str]]:
-    """What the templates say, by language."""
+    """Return the words used in the shipped templates, by language."""
     return parse_toml((resource("templates") / "blog" / "words.toml").read_text("utf-8"))
 
 
 def written(date: str, language: dict[str, Any]) -> str:
-    """A day such as 2024-05-31 as that language writes it."""
+    """Format a day such as 2024-05-31 in the style of the language."""
     year, month, day = int(date[:4]), int(date[5:7]), int(date[8:10])
     name = language["months"][month - 1]
     return str(language["date"]) % {

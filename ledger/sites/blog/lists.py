@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ledger.sites.blog.languages import Language
     from ledger.sites.blog.post import Post
 
-# what a list is of, and where it and the overview of its sort are
+# Sorts of lists with the folders of their URLs, of their overviews, and lengths of date prefixes.
 TERMS = {"tags": "tags", "categories": "categories", "authors": "authors"}
 OVERVIEWS = {**TERMS, "years": "archive"}
 PERIODS = {"years": 4, "months": 7, "days": 10}
@@ -21,9 +21,9 @@ PERIODS = {"years": 4, "months": 7, "days": 10}
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """Posts in one language, newest first, with something in common.
+    """Posts in one language that share a tag, section, author or period, newest first.
 
-    `sort` is one of the names in `[blog] lists`, `name` what the posts have in common.
+    `sort` is one of the names in `[blog] lists`; `name` is the shared tag, section or period.
     """
 
     sort: str
@@ -59,7 +59,7 @@ def make_lists(
                 counted = names.setdefault((sort, where), {})
                 counted[name] = counted.get(name, 0) + 1
         for (sort, where), group in sorted(groups.items()):
-            # the spelling that most posts use, and of those used alike the first in order
+            # the most frequent spelling; ties go to the first in sort order
             spellings = names[sort, where]
             name = min(spellings, key=lambda spelled: (-spellings[spelled], spelled))
             lists.append(List(sort, name, code, f"{language.prefix}/{where}/", group))

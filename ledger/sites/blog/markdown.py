@@ -1,4 +1,10 @@
-"""Markdown: to HTML, to a summary, and which links of ours are in it. All by pyromark."""
+"""Markdown, by pyromark: conversion to HTML, summaries, and the links within the site.
+
+pyromark returns HTML as one string, so what it has no option for is changed in that string by
+regular expressions. They rely on its output: attributes in a fixed order and in double quotes, and
+`<`, `>` and `&` escaped in text. Raw HTML that does not match is left unchanged, which is safe
+because nh3 cleans it first, unless the setting trusts it.
+"""
 
 from __future__ import annotations
 
@@ -25,37 +31,56 @@ _OPTIONS = (
     | Options.ENABLE_TASKLISTS
     | Options.ENABLE_HEADING_ATTRIBUTES
 )
+# `<!-- more -->`: the end of a summary, in Hugo, Zola and WordPress.
 _MORE = re.compile(r"<!--\s*more\s*-->")
+# A blank line, which separates blocks: only the first few are needed, so they are not parsed.
 _BLOCK = re.compile(r"\n[ \t]*\n")
+# The beginning of a block that is no paragraph, and so no summary: heading, fenced or indented
+# code, quotation, HTML, table, list, another generator's tag, picture, definition, or rule.
 _NO_PROSE = re.compile(
     r"\s*(?:#|```|~~~|>|<|\||[-*+] |[0-9]+[.)] |\{[%{:]|!\[|\[[^\]]+\]:|    |\t|[-=*_ ]+$)"
 )
+# Lookahead that rejects targets outside of the site: a scheme, `//host`, or only a `#fragment`.
 _ELSEWHERE = r"(?![A-Za-z][A-Za-z0-9+.-]*:|//|#)"
-# two patterns, of which each begins with something that is found fast
+# The target of `](target)` or `](<target> "title")`: a link or picture, or code that resembles one.
+# Not joined with the next pattern: each begins with a literal or a line start, which is fast to
+# find, and the possessive quantifiers keep the search linear.
 _MAY_LINK = re.compile(r"\]\([ \t]*+<?" + _ELSEWHERE + r"([^)\s>]++)(?=>?\s*(?:\)|[\"'(]))")
+# The target of a definition, `[label]: target`, at the start of a line.
 _MAY_DEFINE = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*+<?" + _ELSEWHERE + r"([^\s>]+)", re.MULTILINE)
+# The inverse of _ELSEWHERE, also for empty targets: applied to the targets that a parser found.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|#|$")
+# The scheme of a target, to look up in _HARMLESS: `javascript:` must not get into a page.
 _ANY_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-# what browsers pass over in a scheme
+# Characters that browsers ignore in a scheme, so that `java\nscript:` executes as well.
 _IGNORED = re.compile(r"[\x00-\x20]+")
 _HARMLESS = frozenset(
     ["http", "https", "mailto", "tel", "sms", "ftp", "ftps", "sftp", "ssh", "git", "irc", "ircs",
      "xmpp", "matrix", "geo", "magnet", "urn", "doi", "isbn", "news", "nntp", "gopher", "gemini"]
 )  # fmt: skip
+# Inline pictures of types that cannot contain scripts; SVG can.
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);")
+# Whatever may be raw HTML; a text without it needs neither escaping nor cleaning.
 _RAW = re.compile(r"<(?:[A-Za-z/!?])")
+# A heading with its level, its id and classes if the post gives them, and its inner HTML.
 _HEADING = re.compile(r"<h([1-6])( id=\"[^\"]*\")?((?: class=\"[^\"]*\")?)>(.*?)</h\1>", re.DOTALL)
+# Any tag, to remove from the inner HTML of a heading: the rest is its text.
 _TAGS = re.compile(r"<[^>]*>")
+# The tag of a link or picture up to its target, and the target, to resolve or to replace by `#`.
 _TARGET = re.compile(r"(<(?:a|img)\b[^>]*?\b(?:href|src)=\")([^\"]*)")
+# A code block with a language, to highlight; its text is escaped, so `</code>` can only end it.
 _CODE = re.compile(r"<pre><code class=\"language-([^\"]+)\">(.*?)</code></pre>", re.DOTALL)
+# References to footnotes and the notes: their ids are plain numbers or names, which could be the
+# ids of headings too, so both get the prefix `fn-`.
 _NOTE_LINK = re.compile(r"(<sup class=\"footnote-reference\"><a href=\"#)")
 _NOTE = re.compile(r"(<div class=\"footnote-definition\" id=\")")
+# A table, to wrap in an element that scrolls sideways.
 _TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a site wants its Markdown: typographic quotes, highlighted code, what of raw HTML."""
+    """Settings for Markdown: typographic quotes, highlighting of code, treatment of raw HTML."""
 
     typographer: bool = False
     highlight: bool = True
@@ -73,14 +98,14 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The HTML of a post, and its headings."""
+    """The HTML of a post and its headings."""
 
     html: str
     headings: list[Heading]
 
 
 def render(text: str, style: Style, resolve: Callable[[str], str]) -> Rendered:
-    """The HTML of a text; `resolve` gives the address for each target of a link or a picture."""
+    """Render a text as HTML; `resolve` maps the target of each link or picture to a URL."""
     options = _OPTIONS | Options.ENABLE_SMART_PUNCTUATION if style.typographer else _OPTIONS
     raw = _RAW.search(text) is not None
     if raw and style.raw_html == "escape":
@@ -92,7 +117,7 @@ def render(text: str, style: Style, resolve: Callable[[str], str]) -> Rendered:
         made = _CODE.sub(_highlighted, made)
     if "footnote-" in made:
         made = _NOTE.sub(r"\1fn-", _NOTE_LINK.sub(r"\1fn-", made))
-    if "<table>" in made:  # a wide one scrolls by itself, and not the page
+    if "<table>" in made:  # a wide table scrolls, instead of the page
         made = _TABLE.sub(r'<div class="table">\g<0></div>', made)
     headings: list[Heading] = []
     if "<h" in made:
@@ -108,13 +133,13 @@ def render(text: str, style: Style, resolve: Callable[[str], str]) -> Rendered:
 
 
 def is_harmless(target: str) -> bool:
-    """Whether following a link or showing a picture can execute nothing."""
+    """Whether following a link or showing a picture cannot execute code."""
     scheme = _ANY_SCHEME.match(_IGNORED.sub("", target))
     return scheme is None or scheme[1].lower() in _HARMLESS or bool(_PICTURE.match(target))
 
 
 def _without_html(text: str, options: Options) -> str:
-    """The text with the `<` of every piece of raw HTML as text."""
+    """Escape every `<` of raw HTML in a text, so that it is shown as text."""
     data = text.encode("utf-8")
     spans = [
         (place.start, place.stop) if isinstance(place, slice) else (place["start"], place["end"])
@@ -127,7 +152,7 @@ def _without_html(text: str, options: Options) -> str:
 
 
 def _with_anchors(made: str, headings: list[Heading]) -> str:
-    """Every heading with an id of its own; what they say gathers in `headings`."""
+    """Give every heading a unique id, and append all headings to `headings`."""
     taken: dict[str, int] = {}
 
     def anchored(found: re.Match[str]) -> str:
@@ -155,7 +180,7 @@ def _lexer(name: str) -> Any:
 
 
 def _highlighted(found: re.Match[str]) -> str:
-    """A block of code in a language that pygments knows, with its words marked."""
+    """Highlight a code block, if pygments knows its language."""
     name = html.unescape(found[1]).split(",")[0].split()[0] if found[1].strip() else ""
     lexer = _lexer(name) if name else None
     if lexer is None:
@@ -168,7 +193,7 @@ def _highlighted(found: re.Match[str]) -> str:
 
 
 def _cleaned(made: str) -> str:
-    """HTML of which nothing can be executed, with every element closed; by nh3."""
+    """Remove everything executable from HTML and close all elements, with nh3."""
     return _cleaner().clean(made)
 
 
@@ -200,7 +225,7 @@ def _cleaner() -> nh3.Cleaner:
 
 
 def summary(text: str, limit: int) -> str:
-    """The first words of a text: all before `<!-- more -->`, or else of its first paragraph."""
+    """Return the plain text before `<!-- more -->`, or else the start of the first paragraph."""
     cut = _MORE.search(text)
     source = text[: cut.start()] if cut else _first_paragraph(text)
     if not source:
@@ -225,7 +250,7 @@ def _first_paragraph(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """What a text says, without its marks."""
+    """Return a text without its markup."""
     words: list[str] = []
     for event in pyromark.events(text, options=_OPTIONS):
         if isinstance(event, dict):
@@ -236,7 +261,7 @@ def plain(text: str) -> str:
 
 
 def local_links(text: str) -> list[str]:
-    """The targets of links and pictures that may be files or pages of the site itself."""
+    """Return the targets of links and pictures that may be files or pages of the site itself."""
     targets = _MAY_LINK.findall(text)
     if "]:" in text:
         targets += _MAY_DEFINE.findall(text)
@@ -249,12 +274,12 @@ def local_links(text: str) -> list[str]:
         or "\\" in text
         or set("&{") & set("".join(targets))
     ):
-        return _parsed_links(text)  # what looks like a link may stand in code
+        return _parsed_links(text)  # a match may be in code, or contain escapes or entities
     return list(dict.fromkeys(targets))
 
 
 def _parsed_links(text: str) -> list[str]:
-    """The same by a parser, which takes ten times as long."""
+    """Return the same by parsing, which takes ten times as long."""
     found: dict[str, None] = {}
     for event in pyromark.events(text, options=_OPTIONS):
         start = event.get("Start") if isinstance(event, dict) else None

@@ -1,4 +1,4 @@
-"""A new blog: how its tree is known, the settings that fit it, and the starter for an empty folder."""
+"""New blogs: detection of a tree of posts, settings that fit it, and the starter blog."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ledger.project.starter import Files
 
-# where the posts are, in the trees of Hugo, Zola, Pelican and our own, and of Jekyll
+# The folder of posts: `content` in Hugo, Zola, Pelican and Ledger, `_posts` in Jekyll.
 CONTENT_FOLDERS = ("content", "_posts")
 LOOKED_AT = 50
 _DATED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-.+\.md")
@@ -55,13 +55,13 @@ related = {related}                    # related posts under each; 0 for none
 
 
 def content_folder(root: Path) -> Path | None:
-    """The folder of posts below `root`, if there is one."""
+    """Return the folder of posts below `root`, or None."""
     folders = (root / name for name in CONTENT_FOLDERS)
     return next((folder for folder in folders if folder.is_dir() and is_blog(folder)), None)
 
 
 def is_blog(folder: Path) -> bool:
-    """Whether the Markdown files of a folder are posts: dated by their names or front matter."""
+    """Whether at least half of the Markdown files are dated, by their names or front matter."""
     looked = dated = 0
     for path in itertools.islice(_markdown(folder), LOOKED_AT):
         looked += 1
@@ -74,7 +74,7 @@ def _markdown(folder: Path) -> Iterator[str]:
 
     try:
         yield from (path for path, name, _ in walk(folder) if name.endswith(".md"))
-    except BadInputError:  # planning will say what is wrong with the tree
+    except BadInputError:  # planning reports the problems of the tree
         return
 
 
@@ -87,7 +87,7 @@ def _head(path: str) -> str:
 
 
 def _said_language(path: str) -> str:
-    """The language that front matter says."""
+    """Return the language in the front matter, or ""."""
     head = _head(path)
     found = _LANGUAGE.search(head) if head.startswith(_FENCES) else None
     return found[1] if found else ""
@@ -99,10 +99,10 @@ def _says_date(path: str) -> bool:
 
 
 def settings_text(corpus: str, folder: Path | None, title: str) -> str:
-    """The contents of a new ledger.toml; the languages are those that have a folder or files."""
+    """Return the contents of a new ledger.toml; its languages are those found in the folder."""
     found = _languages(folder) if folder else {"": 3, "de": 2, "fr": 1}
     unmarked = found.pop("", 0)
-    # what is in no language's folder is in the site's own, and of that nobody knows
+    # Unmarked files are in the site's own language, which nothing names: assume English.
     own = "en" if unmarked or "en" in found else max(found, key=lambda code: (found[code], code))
     others = sorted(code for code in found if code != own)
     return _SETTINGS.format(
@@ -114,7 +114,7 @@ def settings_text(corpus: str, folder: Path | None, title: str) -> str:
 
 
 def _languages(folder: Path) -> dict[str, int]:
-    """How many files are marked by folder, name or front matter as in a language; by its code, or ""."""
+    """Count files by the language code in folder, name or front matter; "" for files without one."""
     from ledger.sites.blog.languages import is_known
 
     counted: dict[str, int] = {}
@@ -130,7 +130,7 @@ def _languages(folder: Path) -> dict[str, int]:
 
 
 def starter_files() -> dict[str, Path]:
-    """The starter blog: each file by its place in the project."""
+    """Return the files of the starter blog by their paths in the project."""
     folder = resource("templates") / "starter" / "blog"
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path for path in found}

@@ -1,4 +1,4 @@
-"""The plan of a blog: its posts with their places, its lists, its links, and what it has to say of them."""
+"""The plan of a blog: posts with their URLs, lists, links, and digests of what pages show."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ RANKED = 60
 class BlogPlan(Plan):
     """The plan of a blog.
 
-    `posts` are in order of time, pages after them by name; `urls` gives the address of each, with
-    its language and without the path of the site on its server.
+    `posts` are in chronological order, followed by undated pages by name; `urls` has the URL of
+    each, with its language prefix and without the path of the site on its server.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class BlogPlan(Plan):
 
     @property
     def depth(self) -> int:
-        """How many posts a ranking lists: more than are shown, since those in other languages are not."""
+        """Number of posts in a ranking: more than are shown, since other languages are filtered out."""
         return min(RANKED, max(0, len(self.posts) - 1)) if self.blog.related else 0
 
     @cached_property
@@ -74,7 +74,7 @@ class BlogPlan(Plan):
 
     @cached_property
     def cards(self) -> list[str]:
-        """Of each post a digest of what lists and neighbours show of it."""
+        """Digests, by position, of what lists and neighbours show of a post."""
         return [
             fingerprint(
                 url, post.title, post.date, post.summary, post.tags, post.categories, post.authors,
@@ -85,7 +85,7 @@ class BlogPlan(Plan):
 
     @cached_property
     def translations(self) -> dict[str, dict[str, int]]:
-        """Positions by language, of every post by what its translations have in common."""
+        """Positions by language, for each key that the translations of a post share."""
         groups: dict[str, dict[str, int]] = {}
         for position, post in enumerate(self.posts):
             groups.setdefault(post.translation, {}).setdefault(post.language, position)
@@ -93,13 +93,13 @@ class BlogPlan(Plan):
 
     @cached_property
     def addresses(self) -> dict[str, str]:
-        """What each file of the content is to the reader: the URL by its path below the content folder."""
+        """URLs of all content files, by path below the content folder."""
         found = {post.source: url for post, url in zip(self.posts, self.urls, strict=True)}
         return found | self.asset_urls
 
     @cached_property
     def asset_urls(self) -> dict[str, str]:
-        """The URL of each file that is copied; with its digest in its name, where that is asked for."""
+        """URLs of copied files by name; the URL contains a digest if the settings ask for it."""
         return {
             asset.name: _hashed(asset.name, digest) if digest else f"/{asset.name}"
             for asset in self.assets
@@ -108,7 +108,7 @@ class BlogPlan(Plan):
 
     @cached_property
     def asset_digests(self) -> dict[str, str]:
-        """Of the files beside posts, if their names are to have them; what was not touched is not read."""
+        """Digests of files among posts, if their URLs contain them; unchanged files are not read."""
         if not self.blog.hash_assets:
             return {}
         known = {
@@ -125,7 +125,7 @@ class BlogPlan(Plan):
 
     @cached_property
     def targets(self) -> frozenset[str]:
-        """Every URL that a link may name."""
+        """All URLs of the site that a link may refer to."""
         assets = self.asset_urls.values()
         searches = (f"{language.prefix}/search/" for language in self.languages.values())
         overviews = {
@@ -142,7 +142,7 @@ class BlogPlan(Plan):
 
     @cached_property
     def menus(self) -> dict[str, list[tuple[str, str]]]:
-        """(name, URL) of the menu in each language: of its own pages, where it has them."""
+        """(name, URL) of the menu entries, by language; pages in that language are preferred."""
         own = self.languages[self.settings.site.language].words
         known = {f"/{place}/": own[sort] for sort, place in OVERVIEWS.items()}
         sorts = {f"/{place}/": sort for sort, place in OVERVIEWS.items()}
@@ -156,7 +156,7 @@ class BlogPlan(Plan):
         return found
 
     def resolve(self, position: int) -> dict[str, str]:
-        """Where the links of a post lead; those that lead nowhere are left out."""
+        """Map the link targets of a post to URLs; broken links are left out."""
         if position not in self._resolved:
             post, url = self.posts[position], self.urls[position]
             found = ((target, self._resolve(target, post, url)) for target in post.links)
@@ -167,7 +167,7 @@ class BlogPlan(Plan):
         cut = re.search("[?#]", target)
         path, rest = (target[: cut.start()], target[cut.start() :]) if cut else (target, "")
         path = unquote(path)
-        if path.startswith("@/"):  # Zola's: from the top of the content
+        if path.startswith("@/"):  # Zola's syntax: relative to the content folder
             found = self.addresses.get(path[2:])
             return found and found + rest
         beside = posixpath.normpath(
@@ -185,7 +185,7 @@ class BlogPlan(Plan):
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the workers need to know."""
+        """The facts of the plan for the workers."""
         blog = {
             "languages": {code: language.as_dict() for code, language in self.languages.items()},
             "base": self.base,
@@ -194,7 +194,7 @@ class BlogPlan(Plan):
         return super().facts | {"blog": blog}
 
     def language_fingerprint(self, code: str) -> str:
-        """Digest of what every page in a language shows beside its own content."""
+        """Return a digest of what every page in a language shows besides its own content."""
         return self._fingerprints[code]
 
     @cached_property
@@ -221,22 +221,22 @@ class BlogPlan(Plan):
         }
 
     def text_fingerprint(self, post: Post) -> str:
-        """Digest of all that the text of a post is made from: the file, and macros where they are on."""
+        """Return a digest of the inputs of a post's text: the file, and macros if they are on."""
         return fingerprint(post.mark, self._macros_fingerprint) if post.macros else post.mark
 
     @cached_property
     def _macros_fingerprint(self) -> str:
-        """Of the macros, and of how long they may take."""
+        """Digest of the files with the project's macros."""
         files = sorted((self.project.root / MACROS).glob("*.py"))
         return fingerprint([(path.name, digest_bytes(path.read_bytes())) for path in files])
 
     def aliases(self, post: Post) -> list[str]:
-        """The URLs that lead to a post and are not its own."""
+        """Return the URLs that redirect to a post; URLs of existing pages are left out."""
         found = dict.fromkeys(alias_url(alias) for alias in post.aliases)
         return [url for url in found if url and url not in self.targets]
 
     def has_layout(self, name: str) -> bool:
-        """Whether the project has a template for that `layout`."""
+        """Whether the project has a template for the `layout` of that name."""
         return name in self._layouts
 
     @cached_property
@@ -244,12 +244,12 @@ class BlogPlan(Plan):
         return frozenset(path.stem for path in (self.project.templates / "blog").glob("*.html"))
 
     def template(self, post: Post) -> str:
-        """The template that shows a post or page."""
+        """Return the template of a post or page."""
         usual = "post" if post.date else "page"
         return f"blog/{post.layout if self.has_layout(post.layout) else usual}.html"
 
     def dangling(self) -> list[Problem]:
-        """Every link of ours that leads nowhere."""
+        """Return a problem for every broken link within the site."""
         problems = []
         for position, post in enumerate(self.posts):
             if post.links:
@@ -296,7 +296,7 @@ def _ordered(posts: list[Post], urls: list[str]) -> list[OrderedDocument]:
 
 
 def _hashed(name: str, digest: str) -> str:
-    """`/img/p.3f2a1b9c04.png` of `img/p.png`: it may be kept by browsers for ever."""
+    """Return `/img/p.3f2a1b9c04.png` for `img/p.png`, a URL that browsers may cache forever."""
     folder, _, last = name.rpartition("/")
     stem, dot, end = last.rpartition(".")
     made = f"{stem}.{digest[:10]}.{end}" if dot and stem else f"{last}.{digest[:10]}"
@@ -304,7 +304,7 @@ def _hashed(name: str, digest: str) -> str:
 
 
 def alias_url(alias: str) -> str:
-    """The URL of an alias as front matter gives it; nothing if it is no path below the root."""
+    """Return the URL of an alias in front matter; "" if it is not a path below the root."""
     parts = [part for part in alias.split("/") if part]
     if not parts or ":" in alias or any(part in (".", "..") for part in parts):
         return ""
@@ -313,10 +313,10 @@ def alias_url(alias: str) -> str:
 
 
 def read_posts(project: Project, known: Known) -> tuple[list[Post], list[Asset]]:
-    """All posts, in order of time, and all files to copy. What the ledger knows is not read again.
+    """Return posts in chronological order, and files to copy; unchanged posts are not read again.
 
     Raises:
-        BadInputError: with every problem of the whole tree.
+        BadInputError: the tree has problems; the error lists all of them.
     """
     settings = project.settings
     names = spellings(settings)
@@ -340,7 +340,7 @@ def read_posts(project: Project, known: Known) -> tuple[list[Post], list[Asset]]
 
 
 def _static(project: Project) -> list[Asset]:
-    """The files of the folder that is copied to the top of the site."""
+    """Return the files of the static folder, which is copied to the root of the site."""
     folder = project.root / project.settings.blog.static
     if not folder.is_dir():
         return []

@@ -1,4 +1,4 @@
-"""One post or page, as its file says it."""
+"""Posts and pages, as read from their files."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from ledger.sites.blog.front_matter import Matter
 
 SUMMARY_CHARACTERS = 200
-# to be raised when a file is read in another way: what the ledger knows is then read again
+# Increment when files are read differently: posts stored in the ledger are then read again.
 VERSION = 1
 
 _DATED = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:-(.+))?")
-# what neither HTML nor XML may hold; a line feed and a tab are neither
+# Characters that are not allowed in HTML or XML; line feed and tab are allowed.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 _FOREIGN = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|^ {0,3}\{:.*?\}[ \t]*$", re.MULTILINE)
 _COMMA = re.compile(r"\s*,\s*")
@@ -38,10 +38,10 @@ _COMMA = re.compile(r"\s*,\s*")
 
 @dataclass(slots=True)
 class Post:
-    """What one file says. `date` is None for a page. `links` are the targets that may be ours.
+    """The contents of one file. `date` is None for a page; `links` are targets within the site.
 
-    `stamp` tells whether the file is still the one that was read; it is empty if that cannot be
-    told. `body` is empty where the ledger knows the post already: then its file was not read again.
+    `stamp` identifies the version of the file that was read; it is empty if the file changed too
+    recently for that. `body` is empty for a post from the ledger, whose file was not read again.
     """
 
     source: str
@@ -76,17 +76,17 @@ class Post:
 
     @property
     def identity(self) -> str:
-        """Language and file: unique in a site."""
+        """Return language and file without its suffix; unique in a site."""
         return f"{self.language}/{self.source.removesuffix('.md')}"
 
     def as_json(self) -> str:
-        """All but the body, which the ledger keeps beside it."""
+        """Serialise all fields but the body, which the ledger stores separately."""
         kept = [getattr(self, name) for name in _KEPT]
         return orjson.dumps([FORMAT, *kept]).decode("utf-8")
 
     @classmethod
     def from_json(cls, text: str) -> Post | None:
-        """The post that `as_json` wrote; None if it was another program that wrote it."""
+        """Restore a post from `as_json`; None if another version of the program wrote it."""
         mark, *kept = orjson.loads(text)
         return cls(*kept) if mark == FORMAT else None
 
@@ -96,9 +96,9 @@ FORMAT = fingerprint(VERSION, _KEPT)
 
 
 class Reader:
-    """Reads files as posts; what is wrong with them gathers in `problems`.
+    """Reader of files as posts; collects their errors in `problems`.
 
-    `languages` gives the language for each way to write it, in small letters.
+    `languages` maps lower-case spellings of languages to their codes.
     """
 
     def __init__(self, settings: Settings, languages: Mapping[str, str]) -> None:
@@ -109,12 +109,12 @@ class Reader:
         self._zone = ZoneInfo(settings.blog.timezone)
 
     def read(self, file: File, data: bytes, stamp: list[Any]) -> Post:
-        """The post of one file."""
+        """Read the post in one file."""
         text, problems = decode_lines(data, file.name, most=1)
         self.problems += problems
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         notes: list[list[str]] = []
-        # what can be printed has none, and that is told quickly
+        # printable text has no control character, and `isprintable` is fast
         printable = text.replace("\n", "").isprintable()
         if not printable and (found := _CONTROL.search(text)):
             line = text.count("\n", 0, found.start()) + 1
@@ -183,21 +183,21 @@ class Reader:
             return None
 
     def _macros(self, head: Matter) -> bool:
-        """Whether macros are on for a post: by the setting, and what its front matter says."""
+        """Whether macros are on for a post, by the settings and its front matter."""
         allowed, said = self.settings.blog.macros, head.fields.get("macros")
         return (allowed == "all" and said is None) or (allowed != "none" and _true(said))
 
     def _summary(self, head: Matter) -> str:
-        """The first words of the post; what macros will make of it is not known yet."""
+        """Return the first words of the post, without macros, whose results are not known yet."""
         text = _FOREIGN.sub("", head.body) if self._macros(head) else head.body
         return markdown.summary(text, SUMMARY_CHARACTERS)
 
     def _zoned(self, date: datetime | None) -> datetime | None:
-        """A date without a zone is one of the site's, wherever this runs."""
+        """Put a date without a zone into the site's time zone, independent of this machine's."""
         return date.replace(tzinfo=self._zone) if date and date.tzinfo is None else date
 
     def _language(self, file: File, head: Matter) -> str:
-        """What the front matter says, which has to be what the path says; or the site's own."""
+        """Return the language in front matter and path, which must agree, or the site's own."""
         said = _text(head.fields.get("language"))
         known = self.languages.get(said.lower().replace("_", "-")) if said else None
         where = f"{file.name} line {head.line('language')}"
@@ -209,7 +209,7 @@ class Reader:
         return known or file.language or self.settings.site.language
 
     def undeclared(self) -> list[Problem]:
-        """One problem for each language that posts say and the site does not have."""
+        """Return one problem for each language that posts name and the site does not have."""
         declared = ", ".join(dict.fromkeys(self.languages.values()))
         return [
             Problem(
@@ -221,7 +221,7 @@ class Reader:
         ]
 
     def _own_url(self, file: File, head: Matter) -> str:
-        """The URL that the front matter asks for: a path below the root."""
+        """Return the URL in the front matter, a path below the root, or ""."""
         url = _text(head.fields.get("url"))
         if not url or url in (
             "pretty",
@@ -242,7 +242,7 @@ class Reader:
 
 
 def _named(stem: str) -> tuple[str, datetime | None]:
-    """(name, date) of a file name such as 2024-05-31-hello."""
+    """Return (name, date) of a file name such as 2024-05-31-hello."""
     match = _DATED.fullmatch(stem)
     if match is None:
         return stem, None
@@ -253,7 +253,7 @@ def _named(stem: str) -> tuple[str, datetime | None]:
 
 
 def _text(value: Any) -> str:
-    """A field that is one line of text."""
+    """Return a field as one line of text."""
     return (
         " ".join(str(value).split())
         if value not in (None, False) and not isinstance(value, (list, dict))
@@ -266,7 +266,7 @@ def _true(value: Any) -> bool:
 
 
 def _list(value: Any, *, spaces: bool = True) -> list[str]:
-    """A field that is a list of texts; of one text, its parts (Jekyll divides them by spaces)."""
+    """Return a field as a list of texts; one text is split (by spaces, as in Jekyll)."""
     if isinstance(value, dict):
         value = value.get("name") or value.get("src") or list(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Reading the files of a blog, but for those that the ledger knows."""
+"""Read the files of a blog, except unchanged ones whose posts are in the ledger."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from ledger.project.settings import Settings
     from ledger.sites.blog.files import File
 
-# A file that was edited so lately may be edited again without its time of change telling.
+# A file changed more recently may be changed again within the resolution of its mtime.
 FRESH_NS = 2_000_000_000
 
 
 def read_files(
     files: Sequence[File], settings: Settings, languages: Mapping[str, str], known: Iterable[str]
 ) -> tuple[list[Post], list[Problem]]:
-    """The posts of all files, in the order of files, and all that is wrong with them.
+    """Return the posts of all files, in the order of `files`, and all problems.
 
-    `known` are posts as the ledger keeps them: a file that was not touched since is not read.
+    `known` are posts as stored in the ledger: files that have not changed since are not read.
     """
     before = {post.source: post for post in map(Post.from_json, known) if post}
     context = fingerprint(dict(languages), settings.blog.timezone, settings.blog.macros)
@@ -46,7 +46,7 @@ def read_files(
 
 
 def _read(reader: Reader, unread: list[tuple[File, list[Any]]]) -> Iterator[Post]:
-    """Read files; what is wrong with them gathers in the reader."""
+    """Read files; problems are collected in the reader."""
     limit = reader.settings.corpus.max_document_bytes
     for file, stamp in unread:
         size = file.stamp[0]

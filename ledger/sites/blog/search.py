@@ -1,4 +1,4 @@
-"""The search index of a blog, by Pagefind: made after a build, where the setting asks for it."""
+"""The search index of a blog, made by Pagefind after a build, if the settings ask for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARK = "search"
 
 
 def preflight_problem(project: Project) -> list[Problem]:
-    """Why there can be no index although the setting asks for one."""
+    """Return a problem if the settings ask for an index and Pagefind is not installed."""
     if not project.settings.blog.search or find_spec("pagefind"):
         return []
     remedy = "pip install 'ledger[search]', or set [blog] search = false"
@@ -28,12 +28,12 @@ def preflight_problem(project: Project) -> list[Problem]:
 
 
 def make_index(project: Project, store: Store) -> bool:
-    """Index the posts, unless they are what they were when that was done last.
+    """Index the posts if they have changed since the last time; return whether that was done.
 
-    The index is made beside the site and then put into it, so that there is always a whole one.
+    The index is made outside the site and then moved into it, so that it is never incomplete.
 
     Raises:
-        LedgerError: Pagefind failed; with what it said.
+        LedgerError: Pagefind failed; the context is its output.
     """
     target, mark = project.output / FOLDER, project.state / _MARK
     if not project.settings.blog.search:

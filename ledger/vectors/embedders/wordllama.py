@@ -1,4 +1,4 @@
-"""The default embedder: the mean of static word vectors, instantly, with nothing to download."""
+"""The default embedder: the mean of static word vectors; fast, and without a download."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ REMEDY = "pip install --force-reinstall 'wordllama>=0.4.0'"
 class WordLlama:
     """The matrix and the tokenizer of the `wordllama` wheel, read without importing it.
 
-    Its own loader looks for the tokenizer in a folder that the wheel does not have, and then
-    on the network. The matrix is memory-mapped, so that all workers share one copy.
+    The loader of the package looks for the tokenizer in a folder that is not in the wheel, and
+    then on the network. The matrix is memory-mapped, so that all workers share one copy.
     """
 
     def __init__(self, settings: EmbeddingSettings) -> None:
@@ -53,7 +53,7 @@ class WordLlama:
         return trial(self)
 
     def embed(self, texts: Sequence[Text]) -> npt.NDArray[np.float32]:
-        """See `Embedder.embed`; the whole text counts, however long it is."""
+        """See `Embedder.embed`; the whole text counts, whatever its length."""
         encodings = self._tokenizer.encode_batch_fast(
             prompts(texts, self._prefix), add_special_tokens=False
         )
@@ -76,11 +76,11 @@ class WordLlama:
 
 
 def _mean(matrix: npt.NDArray[np.float16], ids: list[int], out: npt.NDArray[np.float32]) -> None:
-    """Write the mean of the rows `ids` of `matrix`, repeats counted, to `out`.
+    """Write the mean of the rows `ids` of `matrix` to `out`, counting repeated ids.
 
-    One text at a time and each row once: the same bytes whatever else is in the batch, and
-    32 MB at most for a text of any length. Rows are added in their order and not by BLAS,
-    whose sums differ from one processor to the next.
+    Shapes: `matrix` (v, d), `out` (d,). One text at a time, with each distinct row read once:
+    the result does not depend on the batch, and a text of any length needs at most 32 MB.
+    Rows are added in a fixed order and not by BLAS, whose sums differ between CPUs.
     """
     rows, counts = np.unique(np.asarray(ids, np.intp), return_counts=True)
     weighted = matrix[rows].astype(np.float32)
@@ -89,25 +89,25 @@ def _mean(matrix: npt.NDArray[np.float16], ids: list[int], out: npt.NDArray[np.f
 
 
 def open_matrix(path: Path) -> npt.NDArray[np.float16]:
-    """Memory-map the one matrix of a safetensors file.
+    """Memory-map the only matrix of a safetensors file.
 
-    The format: 8 bytes little-endian length, a JSON header of that length, the data.
+    Format: a little-endian length of 8 bytes, a JSON header of that length, the data.
 
     Returns:
         Shape (32000, 256), float16, read-only.
 
     Raises:
-        JobError: it is not such a file, or holds another matrix.
+        JobError: it is not such a file, or contains another matrix.
     """
     wanted = {"dtype": "F16", "shape": list(SHAPE), "data_offsets": [0, SHAPE[0] * SHAPE[1] * 2]}
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            # A damaged length must not make us read the whole file as a header.
+            # A corrupted length must not cause the whole file to be read as a header.
             found = json.loads(file.read(min(length, 10_000)))["embedding.weight"]
         if found != wanted:
             raise JobError(f"{path.name} holds {found}, not {wanted}", remedy=REMEDY)
-        # As a plain array: indexing a memmap object takes longer, and gives memmap objects.
+        # As a plain array: indexing a memmap is slower, and returns memmap objects.
         return np.asarray(np.memmap(path, np.dtype("<f2"), "r", offset=8 + length, shape=SHAPE))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise JobError(f"{path.name} is damaged: {error!r}", remedy=REMEDY) from error

@@ -1,4 +1,4 @@
-"""What the jobs of the storms write: bytes that key and fingerprint decide, and nothing else."""
+"""Outputs of the storms' jobs: bytes that depend only on key and fingerprint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGE_EVERY = 97
 
 
 def asked(root: Path) -> dict[str, Any]:
-    """How many jobs of each kind there are to be, and which edition of each."""
+    """Return the number of jobs to plan of each kind, and their editions."""
     found: dict[str, Any] = json.loads((root / "chaos.json").read_text("utf-8"))
     return found
 

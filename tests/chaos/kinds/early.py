@@ -18,12 +18,12 @@ effects = False
 
 
 def path(number: int) -> str:
-    """Where it lies."""
+    """Return the path of the output."""
     return f"site/early/{number:04}.txt"
 
 
 def plan(plan: Any) -> Iterator[Planned]:
-    """As many as chaos.json says."""
+    """Plan as many jobs as chaos.json asks for."""
     facts = asked(plan.project.root)
     for number in range(facts["early"]):
         payload = {"number": number, "pause": facts["pause"]}

@@ -26,12 +26,12 @@ effects = True
 
 
 def path(number: int) -> str:
-    """Where its output lies."""
+    """Return the path of the output."""
     return f"site/effect/{number:05}.txt"
 
 
 def plan(plan: Any) -> Iterator[Planned]:
-    """As many as chaos.json says."""
+    """Plan as many jobs as chaos.json asks for."""
     facts = asked(plan.project.root)
     for number in range(facts["effects"]):
         payload = {"number": number, "pause": facts["pause"]}

@@ -20,12 +20,12 @@ effects = False
 
 
 def path(number: int) -> str:
-    """Where it lies."""
+    """Return the path of the output."""
     return f"site/page/{number % 7}/{number:05}.txt"
 
 
 def plan(plan: Any) -> Iterator[Planned]:
-    """As many as chaos.json says; those named in `edited` have another fingerprint."""
+    """Plan as many jobs as chaos.json asks for; those in `edited` get another fingerprint."""
     facts = asked(plan.project.root)
     edited = set(facts.get("edited", ()))
     for number in range(facts["pages"]):

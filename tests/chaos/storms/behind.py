@@ -32,7 +32,7 @@ class Behind(Storm):
         keeper = Keeper(it, site)
         while (
             not keeper.done
-        ):  # no early ones: a page that needs one that is gone fails, and says so
+        ):  # no early ones: a page that needs one that is gone fails, with a report
             self._spoil(it, random, site, ("page", "effect"), OF_ANOTHER_SIZE, 1)
             time.sleep(random.uniform(0.02, 0.1))
         self._rebuild(it, site, [])

@@ -21,7 +21,7 @@ class Busy(Storm):
     rounds = 2
 
     def run(self, it: Round) -> None:
-        """Nobody may fail or lose a lease for that: it takes longer, and that is all."""
+        """Check that it only takes longer: no worker may fail or lose a lease."""
         site = it.site(self.shape)
         holder = self._hold(it, site)
         try:

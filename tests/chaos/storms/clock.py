@@ -38,7 +38,7 @@ class Clock(Storm):
         return "" if library() else "no libfaketime: apt-get install faketime"
 
     def run(self, it: Round) -> None:
-        """With nobody killed in even rounds: nobody may lose a lease then, and nothing run twice."""
+        """Kill no process in even rounds: no lease may be lost then, and no job run twice."""
         offset = it.folder / "offset"
         offset.write_text("+0\n")
         site = it.site(

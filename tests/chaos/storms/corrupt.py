@@ -1,4 +1,4 @@
-"""A page of the ledger overwritten: to be said clearly, with a remedy that works."""
+"""A page of the ledger overwritten: it must be reported clearly, with a remedy that works."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Corrupt(Storm):
         it.expect(not vain, "in vain", f"{how}: {len(vain)} sound files written again: {vain[:3]}")
 
     def _cure(self, it: Round, site: Site) -> None:
-        """What the remedy says: away with the file, and plan anew."""
+        """Follow the remedy: remove the file, and plan again."""
         for path in site.ledger_path.parent.glob("ledger.db*"):
             path.rename(site.root / f"spoilt-{path.name}")
         it.succeed(site, "init")
@@ -113,7 +113,7 @@ def spoil_ledger(path: Path, random: Random) -> str:
 
 
 def is_sound(path: Path) -> bool:
-    """What SQLite itself thinks of the file."""
+    """Whether SQLite's own check finds no fault in the file."""
     try:
         connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
         try:

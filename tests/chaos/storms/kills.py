@@ -41,7 +41,7 @@ def pause(random: Random) -> float:
 def strike(
     it: Round, random: Random, site: Site, keeper: Keeper, shape: Shape | None = None
 ) -> None:
-    """Workers mostly, and mostly such as have something in hand; else the coordinator, or all.
+    """Workers mostly, and mostly such as have a job in flight; else the coordinator, or all.
 
     Where more are killed before they have claimed anything than can be started, nothing
     would ever be done. A coordinator's start takes five times as long as a worker's.
@@ -92,7 +92,7 @@ class Poems(Random_):
 
 
 class Attempts(Random_):
-    """With three attempts a job: jobs fail for having been in hand too often, and are retried."""
+    """With three attempts per job: jobs fail after too many crashes, and are retried."""
 
     name = "attempts"
     most_kills = 80
@@ -101,7 +101,7 @@ class Attempts(Random_):
     small = {}  # noqa: RUF012
 
     def run(self, it: Round) -> None:
-        """`retry --failed` is the cure whenever a run says that jobs failed."""
+        """Run `retry --failed` whenever a run reports failed jobs."""
         site = it.site(self.shape)
 
         def cure(code: int, said: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chaos.site import Site
 
 # How likely it is that a process dies at a point when it gets there. Where a coordinator is to
-# die, workers have to die first; where a worker dies with nothing in hand, others must with.
+# die, workers have to die first; where a worker dies with no job in flight, others must with one.
 IN_HAND = {"JOB_IN_FLIGHT": 0.2}
 NOW_AND_THEN = {"JOB_IN_FLIGHT": 0.02}
 EVERYWHERE = "EVERYWHERE"
@@ -126,7 +126,7 @@ class Points(Storm):
 
 
 def count(site: Site, point: str) -> int:
-    """How many processes killed themselves there."""
+    """Return the number of processes that killed themselves there."""
     strikes = read_strikes(site)
     return strikes.total() if point == EVERYWHERE else strikes[point]
 

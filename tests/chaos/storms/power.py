@@ -61,7 +61,7 @@ class Power(Storm):
             it.succeed(site, "spawn", it.workers, "--quiet", "--only", "chaos-early")
 
     def _freeze(self, it: Round, site: Site, name: str, random: Random, began: float) -> Site:
-        """Copy it while everybody stands still, and take from the copy what was not synced."""
+        """Copy the ledger while all processes are stopped, and drop from the copy what was not synced."""
         root = it.folder / name
         with site.commands.standing_still():
             shutil.copytree(site.root, root, symlinks=True)
@@ -78,7 +78,7 @@ class Power(Storm):
 
 
 def built(site: Site, pages: int, keeper: Keeper | None = None) -> None:
-    """Wait until so many pages are there, or all is done."""
+    """Wait until that many pages exist, or all is done."""
     folder = site.root / "site" / "page"
     while len(files(folder)) < pages and not (keeper and keeper.done):
         time.sleep(0.005)
@@ -98,7 +98,7 @@ def went_dark(site: Site, random: Random, began: float) -> None:
 
 
 def synced_frames(shm: Path) -> int:
-    """How many frames of the WAL must have reached the disk.
+    """Return the number of frames of the WAL that must have reached the disk.
 
     A checkpoint syncs the WAL before it copies the first of its frames into the file, so those
     that it has begun to copy cannot be lost. (WalCkptInfo in SQLite's wal.c.)

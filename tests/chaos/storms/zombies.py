@@ -52,7 +52,7 @@ class Zombies(Storm):
 
 
 def stop_and_go(it: Round, site: Site, keeper: Keeper, lease: float) -> None:
-    """Stop somebody every now and then, and let him go on between a half and three leases later."""
+    """Stop a process now and then, and continue it between a half and three lease times later."""
     random = it.random()
     deadline = time.monotonic() + CALM_SECONDS
     stopped: list[tuple[float, int]] = []

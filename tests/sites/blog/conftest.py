@@ -57,15 +57,15 @@ class Blog:
         return self.write(f"content/{name}.md", f"---\n{head}---\n\n{body}\n")
 
     def plan(self):
-        """Plan it, without writing anything."""
+        """Plan the blog, without writing anything."""
         return make_plan(load_project(self.root), NothingKnown())
 
     def init(self):
-        """`ledger init`."""
+        """Run `ledger init`."""
         return plan_project(self.root, None, dry_run=False)
 
     def spawn(self, workers: int = 1, *more: str) -> subprocess.CompletedProcess[str]:
-        """`ledger spawn`."""
+        """Run `ledger spawn`."""
         command = [
             sys.executable,
             "-m",
@@ -79,14 +79,14 @@ class Blog:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
 
     def build(self, workers: int = 1) -> dict[str, bytes]:
-        """Plan and build; the files of the site."""
+        """Plan and build; return the files of the site."""
         self.init()
         done = self.spawn(workers)
         assert done.returncode == 0, done.stderr
         return self.files()
 
     def files(self) -> dict[str, bytes]:
-        """What is in the site."""
+        """Return the files of the site by path."""
         site = self.root / "site"
         return {
             path.relative_to(site).as_posix(): path.read_bytes()
@@ -95,11 +95,11 @@ class Blog:
         }
 
     def page(self, url: str) -> str:
-        """The HTML at a URL."""
+        """Return the HTML at a URL."""
         return (self.root / "site" / url.lstrip("/") / "index.html").read_text("utf-8")
 
 
 @pytest.fixture
 def blog(tmp_path):
-    """An empty one, in English, German and Arabic."""
+    """Make an empty blog in English, German and Arabic."""
     return Blog(tmp_path)

@@ -1,4 +1,4 @@
-"""What the specifications of feeds and sitemaps demand, as far as a program can tell."""
+"""Validators of feeds and sitemaps: the rules of their specifications, where checkable."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _one(parent: ET.Element, name: str) -> ET.Element:
 
 
 def check_atom(data: bytes) -> None:
-    """RFC 4287: what a feed and its entries must have, each as often as it may."""
+    """Check RFC 4287: required elements of feed and entries, and how often each may occur."""
     feed = ET.fromstring(data)
     assert feed.tag == f"{ATOM}feed"
     _whole(_one(feed, f"{ATOM}id").text)
@@ -61,7 +61,7 @@ def check_atom(data: bytes) -> None:
 
 
 def check_rss(data: bytes) -> None:
-    """The RSS 2.0 specification, and the advice of the RSS Board."""
+    """Check the RSS 2.0 specification, and the advice of the RSS Board."""
     rss = ET.fromstring(data)
     assert (rss.tag, rss.get("version")) == ("rss", "2.0")
     channel = _one(rss, "channel")
@@ -79,7 +79,7 @@ def check_rss(data: bytes) -> None:
 
 
 def check_json_feed(data: bytes) -> None:
-    """jsonfeed.org/version/1.1."""
+    """Check jsonfeed.org/version/1.1."""
     feed = json.loads(data)
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert isinstance(feed["title"], str)
@@ -98,7 +98,7 @@ def check_json_feed(data: bytes) -> None:
 
 
 def check_sitemap(data: bytes) -> None:
-    """sitemaps.org, with Google's alternates: each group names each of its members."""
+    """Check sitemaps.org, with Google's alternates: each group names each of its members."""
     urls = ET.fromstring(data)
     assert urls.tag == f"{SITEMAP}urlset"
     groups = {}

@@ -32,15 +32,15 @@ WALK = (
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """One that says nothing."""
+    """A request handler without log output."""
 
     def log_message(self, *_: object) -> None:
-        """Not a word."""
+        """Discard the message."""
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """Where a blog with a search is served."""
+    """Serve a blog with a search, and return its URL."""
     blog = fill(Blog(tmp_path_factory.mktemp("walked")))
     blog.settings('per_page = 3\nsearch = true\n[menu]\nArchive = "/archive/"\n')
     blog.build(2)
@@ -60,7 +60,7 @@ def browser(tmp_path_factory):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_walk(browser, address, width):
-    """Home, a post, its German version, a tag, its page 2, the archive, the search."""
+    """Home, a post, its German version, a tag and its page 2, the archive and the search work."""
     browser.width(width)
     browser.open(f"{address}/page/2/")  # the second page of home has posts, too
     browser.open(f"{address}/")
@@ -77,7 +77,7 @@ def test_walk(browser, address, width):
 
 
 def found(browser, words: str) -> int:
-    """How many results the search shows."""
+    """Return the number of results that the search shows."""
     return browser.evaluate_later(
         f"""new Promise((told, failed) => {{
              const end = setTimeout(() => failed("no result"), 20000);
@@ -93,7 +93,7 @@ def found(browser, words: str) -> int:
 
 
 def test_right_to_left(browser, address):
-    """Arabic stands at the right."""
+    """Arabic pages are aligned to the right."""
     browser.width(390)
     browser.open(f"{address}/ar/2024/02/02/post-1/")
 

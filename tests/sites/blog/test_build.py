@@ -1,4 +1,4 @@
-"""Real builds of a blog: the same bytes however they come about, feeds that are feeds, links that lead."""
+"""Real builds of a blog: reproducible bytes, valid feeds, and links without breaks."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ POSTS = 14
 
 @pytest.fixture
 def full(blog):
-    """A blog with all there is."""
+    """Make a blog with every feature."""
     return fill(blog)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """One that was built, to be copied."""
+    """Build one blog, to be copied."""
     blog = fill(Blog(tmp_path_factory.mktemp("built")))
     blog.build(2)
     return blog.root
@@ -33,13 +33,13 @@ def built(tmp_path_factory):
 
 @pytest.fixture
 def copy(built, tmp_path):
-    """A copy of the built one."""
+    """Copy the built blog."""
     shutil.copytree(built, tmp_path / "copy", symlinks=True)
     return Blog(tmp_path / "copy")
 
 
 def fill(blog):
-    """Posts in three languages, with tags, categories, links, a page with aliases, and files."""
+    """Write posts in three languages, with tags, categories, links, aliases and files."""
     for number in range(1, POSTS + 1):
         day = f"2024-{1 + number % 12:02}-{1 + number % 28:02}"
         blog.post(
@@ -63,7 +63,7 @@ def fill(blog):
 
 @pytest.mark.slow
 def test_the_same_bytes_by_any_number_of_workers(full, tmp_path_factory):
-    """1, 2 and 12; and after kills."""
+    """1, 2 and 12 workers build the same bytes."""
     first = full.build(1)
     for workers in (2, 12):
         for path in ("site", ".ledger"):
@@ -81,7 +81,7 @@ def test_pages_are_html(copy):
 
 
 def test_every_link_leads_somewhere(copy):
-    """All but those that were broken in the source."""
+    """All links work but those that are broken in the source."""
     files = copy.files()
     missing = set()
     for name, data in files.items():
@@ -101,7 +101,7 @@ def test_every_link_leads_somewhere(copy):
 
 
 def test_feeds_are_feeds(copy):
-    """As RFC 4287, the RSS 2.0 specification, JSON Feed 1.1 and sitemaps.org have it."""
+    """Feeds and sitemap follow RFC 4287, RSS 2.0, JSON Feed 1.1 and sitemaps.org."""
     files = copy.files()
     feeds = [name for name in files if name.endswith(("atom.xml", "rss.xml", "feed.json"))]
 
@@ -118,7 +118,7 @@ def test_feeds_are_feeds(copy):
 
 
 def test_languages_know_each_other(copy):
-    """The switcher, hreflang both ways, the direction of writing, months as the language has them."""
+    """Pages have a language switcher, hreflang both ways, text direction and localised months."""
     english, german = copy.page("/2024/02/02/post-1/"), copy.page("/de/2024/02/02/post-1/")
     arabic = copy.page("/ar/2024/02/02/post-1/")
 
@@ -136,7 +136,7 @@ def test_languages_know_each_other(copy):
 
 
 def edits(blog):
-    """What people do to a blog, each with a name."""
+    """Typical edits of a blog, by name."""
     one = "2024-02-02-post-1"
 
     def again(**more: str) -> None:
@@ -175,7 +175,7 @@ EDITS = (
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EDITS)
 def test_after_any_edit_the_site_is_that_of_a_clean_build(copy, name, tmp_path_factory):
-    """`diff -r` shows nothing; and nothing is written that does not differ."""
+    """After an edit, the site equals a fresh build, and only pages that differ are written."""
     full = copy
     full.write_again = lambda name, body, **fields: _touched(full, name, body, fields)
     before = full.files()
@@ -194,14 +194,14 @@ def test_after_any_edit_the_site_is_that_of_a_clean_build(copy, name, tmp_path_f
 
 
 def _touched(blog, name, body, fields):
-    """A post that was edited a second after it was written."""
+    """Write a post again, with a later mtime."""
     head = "".join(f"{key}: {value}\n" for key, value in fields.items())
     blog.write(f"content/{name}.md", f"---\n{head}---\n\n{body}\n", at=1_700_000_009)
 
 
 @pytest.mark.slow
 def test_kills_do_not_show(full):
-    """A coordinator that is killed in the middle leaves nothing that the next run does not mend."""
+    """After a coordinator is killed, the next run completes the site."""
     clean = full.build(2)
     for path in ("site", ".ledger"):
         (full.root / path).rename(full.root / f"{path}.old")
@@ -218,7 +218,7 @@ def test_kills_do_not_show(full):
 
 
 def test_nothing_to_do_writes_nothing(copy):
-    """The same again."""
+    """A run without pending jobs writes no file."""
     full = copy
     before = {path: path.stat().st_mtime_ns for path in (full.root / "site").rglob("*")}
     full.build(2)
@@ -227,10 +227,10 @@ def test_nothing_to_do_writes_nothing(copy):
 
 
 class TestMacros:
-    """Jinja and Python in posts, where they are on."""
+    """Jinja and Python in posts for which macros are on."""
 
     def test_they_are_text_unless_switched_on(self, blog):
-        """By the setting, and for the file."""
+        """Macros run only if the setting and the post allow them."""
         blog.post("2024-01-01-a", "{{ 7*7 }}", macros="true")
         blog.build()
         assert "{{ 7*7 }}" in blog.page("/2024/01/01/a/")
@@ -242,7 +242,7 @@ class TestMacros:
         assert "{{ 7*7 }}" in blog.page("/2024/01/02/b/")
 
     def test_functions_of_the_project(self, blog):
-        """Their results are HTML, are made once for the same arguments, and a change builds anew."""
+        """Functions return HTML, run once per arguments, and are run again after a change."""
         blog.settings('macros = "all"\n')
         blog.write(
             "macros/video.py", "def video(key):\n    return f'<iframe title=\"{key}\"></iframe>'\n"
@@ -266,7 +266,7 @@ class TestMacros:
         ],
     )
     def test_one_that_fails_fails_its_page(self, blog, body, said):
-        """With file and line; the rest is built."""
+        """A failing macro is reported with file and line; the rest is built."""
         blog.settings('macros = "all"\nmacro_seconds = 0.3\n')
         blog.write(
             "macros/bad.py",
@@ -284,7 +284,7 @@ class TestMacros:
 
 
 def test_a_layout_of_the_project(blog):
-    """`layout` chooses it; one that is not there is noted."""
+    """`layout` chooses the template; a missing one is noted."""
     blog.write(
         "templates/blog/photo.html",
         "<!doctype html><title>P</title>{{ post.extra.camera }} {{ content }}",
@@ -299,7 +299,7 @@ def test_a_layout_of_the_project(blog):
 
 
 def test_a_site_below_a_path(blog):
-    """Every address has the path of the site on its server."""
+    """Every URL begins with the path of the site on its server."""
     blog.settings(
         base=(blog.root / "ledger.toml").read_text().replace("example.org", "example.org/blog")
     )
@@ -315,7 +315,7 @@ def test_a_site_below_a_path(blog):
 
 
 def test_related_posts(blog):
-    """The nearest by meaning, in the same language."""
+    """Related posts are the nearest by meaning in the same language."""
     blog.settings("related = 2\n")
     blog.post("2024-01-01-a", "The sea, the ship, the sailor and the storm.", title="Sea")
     blog.post("2024-01-02-b", "A sailor on a ship in a storm at sea.", title="Ship")
@@ -330,19 +330,19 @@ def test_related_posts(blog):
 
 
 def test_what_a_post_says_is_never_executed(blog):
-    """Templates and scripts in titles, tags and text come out as text."""
+    """Templates and scripts in titles, tags and text are shown as text."""
     evil = "{{ 7*7 }}</title><script>alert(1)</script>"
     blog.post("2024-01-01-a", evil, title=f"'{evil}'", tags=f"['{evil}']", summary=f"'{evil}'")
     files = blog.build()
 
     for name, data in files.items():
-        if not name.endswith(".json"):  # there it is text of which nobody makes HTML
+        if not name.endswith(".json"):  # JSON holds it as text, which is not interpreted as HTML
             assert b"<script>alert" not in data, name
     assert "{{ 7*7 }}" in blog.page("/2024/01/01/a/")
 
 
-def test_what_stands_above_a_list(blog):
-    """`_index.md` of a folder, and `index.md` at the top; both are no pages of their own."""
+def test_texts_above_lists(blog):
+    """`_index.md` of a folder and `index.md` at the top introduce lists, and have no page."""
     blog.post("_index", "Hello, [about](about.md).", title="Home of all")
     blog.post("travel/_index", "Where I was.", title="Journeys")
     blog.post("lonely/_index", "No post is here.", title="Alone")
@@ -361,7 +361,7 @@ def test_what_stands_above_a_list(blog):
 
 
 def test_names_with_digests(blog):
-    """On request; a picture that changes gets another address, and posts name that."""
+    """With hashed names a changed picture gets another URL, which posts use."""
     blog.settings("hash_assets = true\n")
     blog.write("content/img/p.png", b"one")
     blog.write("static/favicon.ico", b"icon")
@@ -378,17 +378,17 @@ def test_names_with_digests(blog):
 
 
 class TestBeginning:
-    """`ledger init` where there is no project yet."""
+    """`ledger init` in a folder without a project."""
 
     def ledger(self, folder, *arguments):
-        """Run the command there."""
+        """Run the command in a folder."""
         command = [sys.executable, "-m", "ledger", *arguments]
         return subprocess.run(
             command, cwd=folder, capture_output=True, text=True, check=False, timeout=100
         )
 
     def test_a_starter_in_three_languages(self, tmp_path):
-        """Nothing wrong with it, nothing to note, and `--dry-run` says the same and writes nothing."""
+        """The starter has no problem and no note; `--dry-run` reports it and writes nothing."""
         tried = self.ledger(tmp_path, "init", "--kind", "blog", "--dry-run")
         assert (tried.returncode, list(tmp_path.iterdir())) == (0, [])
         assert "6 documents" in tried.stdout
@@ -402,7 +402,7 @@ class TestBeginning:
 
     @pytest.mark.parametrize("folder", ["content", "_posts", "."])
     def test_a_tree_of_posts_is_known(self, tmp_path, folder):
-        """Where Hugo and Jekyll have them, and where one is named; with its languages."""
+        """Trees of Hugo and Jekyll are detected, or named by option, with their languages."""
         posts = tmp_path / "old" / folder
         for name in ("2024-01-01-a.md", "pt-br/2024-01-01-a.md", "b.ja.md"):
             (posts / name).parent.mkdir(parents=True, exist_ok=True)
@@ -418,7 +418,7 @@ class TestBeginning:
         assert "pt-br" in settings
 
     def test_a_folder_of_notes_is_none(self, tmp_path):
-        """Texts without dates are a corpus, as ever."""
+        """Texts without dates are a corpus, not a blog."""
         (tmp_path / "notes").mkdir()
         for number in range(3):
             (tmp_path / "notes" / f"{number}.md").write_text(f"A text about the sea, {number}.")

@@ -1,4 +1,4 @@
-"""Front matter: what each generator writes is understood; what is wrong is told with its line."""
+"""Front matter: the dialect of each generator is read; errors are reported with their line."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from ledger.sites.blog.front_matter import split
     ids=["jekyll", "hugo", "zola", "pelican", "json", "as it stands", "none"],
 )  # fmt: skip
 def test_dialects(text, fields):
-    """Each generator's names are ours in the end, and the body is what comes after."""
+    """Each generator's fields get our names, and the body is the rest."""
     matter = split(text, "x.md")
 
     assert (matter.fields, matter.problems) == (fields, [])
@@ -75,8 +75,8 @@ def test_what_nobody_knows_is_kept():
         ('{\n"a": }\n}\nHi', "x.md line 1", "is not JSON"),
     ],
 )
-def test_what_is_wrong_is_told(text, where, what):
-    """File and line, and what."""
+def test_an_error_names_its_line(text, where, what):
+    """An error has file, line and cause."""
     (problem,) = split(text, "x.md").problems
 
     assert problem.where.startswith(where)
@@ -84,7 +84,7 @@ def test_what_is_wrong_is_told(text, where, what):
 
 
 def test_a_bomb_does_not_go_off():
-    """A billion values by reference are refused."""
+    """Aliases that expand to a billion values are refused."""
     lines = ["a0: &a0 [x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
 
@@ -95,7 +95,7 @@ def test_a_bomb_does_not_go_off():
 
 @given(st.text(max_size=300))
 def test_any_text_is_read_or_refused(text):
-    """Whatever stands there, nothing is raised."""
+    """No text makes the reader raise."""
     for fence in ("---\n", "+++\n", ""):
         end = f"\n{fence}" if fence else ""
         split(f"{fence}{text}{end}", "x.md")

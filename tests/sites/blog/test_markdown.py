@@ -1,4 +1,4 @@
-"""Markdown: what a post may hold, and that none of it can be executed."""
+"""Markdown: the features of posts, and that none of their content can be executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STYLE = Style()
 
 
 def html(text: str, **style: object) -> str:
-    """The HTML of a text whose links are left as they are."""
+    """Render a text with unchanged links."""
     return render(text, Style(**style) if style else STYLE, lambda target: target).html
 
 
@@ -33,13 +33,13 @@ def html(text: str, **style: object) -> str:
         ("a<br>b", "a<br>b"),
     ],
 )
-def test_what_it_can(text, part):
-    """CommonMark and its usual extensions."""
+def test_markdown_and_its_extensions_are_supported(text, part):
+    """CommonMark and its common extensions are supported."""
     assert part in html(text)
 
 
 def test_headings_have_ids_of_their_own():
-    """Two of one name do not share an address, and the table of contents knows both."""
+    """Headings of the same name get distinct anchors, which the table of contents uses."""
     made = render("## A\n\n## A\n\n### B *c*", STYLE, lambda target: target)
 
     assert [(heading.level, heading.id, heading.text) for heading in made.headings] == [
@@ -58,7 +58,7 @@ def test_headings_have_ids_of_their_own():
 )  # fmt: skip
 @pytest.mark.parametrize("raw", ["safe", "escape"])
 def test_nothing_can_be_executed(text, raw):
-    """Raw HTML is cleaned, or is text; addresses lead to pages, and are no programs."""
+    """Raw HTML is cleaned or shown as text; links cannot execute code."""
     tree = html5lib.parseFragment(html(text, raw_html=raw), namespaceHTMLElements=False)
 
     for element in tree.iter():
@@ -68,19 +68,19 @@ def test_nothing_can_be_executed(text, raw):
         assert not target.startswith(("javascript:", "vbscript:", "data:"))
 
 
-def test_raw_html_is_left_to_who_trusts_it():
-    """The setting says so."""
+def test_trusted_raw_html_is_unchanged():
+    """Raw HTML stays as it is only if the setting trusts it."""
     assert "<iframe" in html("<iframe src=x></iframe>", raw_html="trust")
     assert "&lt;iframe" in html("<iframe src=x></iframe>", raw_html="escape")
 
 
 def test_an_open_element_is_closed():
-    """A page is not broken by what a post leaves open."""
+    """Elements that a post leaves open are closed."""
     assert html("<div><b>x").count("</div>") == 1
 
 
 def test_links_are_resolved():
-    """Targets as they were written, addresses as they may stand in HTML."""
+    """Targets are resolved as written in the post, and the URLs escaped for HTML."""
     seen = []
 
     def resolve(target: str) -> str:
@@ -94,7 +94,7 @@ def test_links_are_resolved():
 
 
 def test_local_links():
-    """Those that may be ours, once; not what stands in code."""
+    """Links that may be within the site are listed once, but not those in code."""
     text = "[a](b.md) [a](b.md) [c](https://x.y) [d](#e) [f](mailto:g@h) ![i](/j.png)\n\n`[k](l.md)`\n\n    [m](n.md)\n"
 
     assert local_links(text) == ["b.md", "/j.png"]
@@ -114,19 +114,19 @@ def test_local_links():
     ],
 )
 def test_summary(text, words):
-    """The first paragraph of prose, or all before the mark for more."""
+    """A summary is the text before the `more` comment, or the first paragraph of prose."""
     made = summary(text, 200)
 
     assert made == words or (made.endswith("…") and len(made) <= 201)
 
 
 def test_plain():
-    """What a text says."""
+    """The plain text of a post has no markup."""
     assert plain("*a* [b](c) `d`\ne") == "a b d e"
 
 
 def test_typographic_quotes_are_a_setting():
-    """Off by default."""
+    """Typographic quotes are off by default."""
     assert html('"a"') == "<p>&quot;a&quot;</p>\n" or '"a"' in html('"a"')
     assert "“a”" in html('"a"', typographer=True)
 
@@ -138,7 +138,7 @@ MARKS = st.sampled_from(
 
 @given(st.lists(MARKS, max_size=60).map("".join), st.sampled_from(["safe", "escape"]))
 def test_any_text_makes_a_page(text, raw):
-    """Nothing is raised, and nothing can be executed."""
+    """No text makes the renderer raise, or gives executable HTML."""
     test_nothing_can_be_executed(text, raw)
     summary(text, 50)
     local_links(text)

@@ -1,4 +1,4 @@
-"""The plan of a blog: addresses, languages, lists, links; all that is wrong in one report."""
+"""The plan of a blog: URLs, languages, lists and links; all problems in one report."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ledger.store.claims import Store
 
 
 def urls(plan) -> dict[str, str]:
-    """The URL of each file."""
+    """Return the URL of each file."""
     return {post.source: url for post, url in zip(plan.posts, plan.urls, strict=True)}
 
 
 def test_addresses(blog):
-    """By date and name; pages by their path; what the front matter asks for."""
+    """URLs come from date and name, from the path for pages, or from the front matter."""
     blog.post("2024-05-31-hello-World")
     blog.post("posts/2024/trip/index", date="2024-06-01T23:30:00-05:00", title="T")
     blog.post("de/2024-05-31-hallo")
@@ -36,7 +36,7 @@ def test_addresses(blog):
 
 
 def test_the_zone_of_the_machine_does_not_count(blog, monkeypatch):
-    """A date without a zone is one of the site's zone; the day is the one that was written."""
+    """A date without a zone is in the site's zone; its day is the one in the post."""
     blog.settings('timezone = "Pacific/Auckland"\n')
     blog.post("a", date="2024-05-31 01:00")
     blog.post("b", date="2024-05-30T23:00:00+00:00")
@@ -61,7 +61,7 @@ def test_the_zone_of_the_machine_does_not_count(blog, monkeypatch):
     ids=["folder", "suffix", "key"],
 )
 def test_translations_find_each_other(blog, one, other):
-    """By folder, by suffix, by key; both ways."""
+    """Translations are matched by folder, by suffix or by key, in both directions."""
     key = {"translationKey": "k"} if "lang" in other[1] else {}
     blog.post(one[0], **one[1], **key)
     blog.post(other[0], **other[1], **key)
@@ -73,7 +73,7 @@ def test_translations_find_each_other(blog, one, other):
 
 
 def test_lists(blog):
-    """What posts have in common; a name that is spelled in two ways is one."""
+    """Posts with something in common share a list; spellings of a name are merged."""
     blog.post("2024-05-31-a", tags="[Ruby, x y]", categories="[News]", author="Ann")
     blog.post("2024-05-30-b", tags="[ruby]", categories="[News]")
     blog.post("2023-01-01-c", tags="[Ruby]")
@@ -90,7 +90,7 @@ def test_lists(blog):
 
 
 def test_a_fallback_lists_what_is_not_translated(blog):
-    """In the index of a language stand the posts that it has, and those that only others have."""
+    """With fallback, an index also lists posts that exist only in other languages."""
     blog.settings("fallback = true\n")
     blog.post("2024-01-01-a")
     blog.post("de/2024-01-01-a")
@@ -104,7 +104,7 @@ def test_a_fallback_lists_what_is_not_translated(blog):
 
 
 def test_links_lead_to_pages(blog):
-    """Between files, to pictures, to pages; in the language of the file that is named."""
+    """Links to files, pictures and pages resolve to the language of the named file."""
     blog.post(
         "2024-01-01-a",
         "[b](2024-01-02-b.md#x) ![p](img/p.png) [t](/tags/x/) [z](@/about.md) [g](de/2024-01-02-b.md)",
@@ -127,7 +127,7 @@ def test_links_lead_to_pages(blog):
 
 
 def test_a_link_to_nothing_is_noted_or_refused(blog):
-    """By the setting."""
+    """Broken links are noted or refused, depending on the setting."""
     blog.post("2024-01-01-a", "[b](gone.md) ![c](gone.png)")
     (first, second) = blog.plan().notes
     assert (first.where, second.what) == (
@@ -141,8 +141,8 @@ def test_a_link_to_nothing_is_noted_or_refused(blog):
     assert len(refusal.value.problems) == 2
 
 
-def test_everything_that_is_wrong_is_told_at_once(blog):
-    """With file and line, and before anything is built."""
+def test_all_problems_are_reported_at_once(blog):
+    """Problems are reported with file and line, before anything is built."""
     blog.write("content/a.md", "---\ntitle: [\n---\n")
     blog.post("b", title="B", date="2024-13-01")
     blog.post("2024-01-01-c", lang="fr")
@@ -162,7 +162,7 @@ def test_everything_that_is_wrong_is_told_at_once(blog):
 
 
 def test_two_posts_at_one_address_are_both_named(blog):
-    """Before anything is built."""
+    """Two posts with the same URL are refused before anything is built."""
     blog.post("2024-01-01-a")
     blog.post("news/2024-01-01-a")
 
@@ -174,7 +174,7 @@ def test_two_posts_at_one_address_are_both_named(blog):
 
 
 def test_drafts_are_left_out(blog):
-    """Unless the setting says otherwise."""
+    """Drafts are left out unless the settings include them."""
     blog.post("2024-01-01-a", draft="true")
     blog.post("2024-01-02-b", published="false")
     blog.post("_drafts/c", date="2024-01-01")
@@ -186,11 +186,11 @@ def test_drafts_are_left_out(blog):
 
 
 def test_what_is_unchanged_is_not_read_again(blog):
-    """By size and time; and what is read again is what was written."""
+    """Files with the same size and mtime are not read again, and changed ones are."""
     blog.post("2024-01-01-a", "One.")
     blog.post("2024-01-02-b", "Two.")
     before = blog.init()
-    # the same size and the same time: as far as anybody can tell it was not touched
+    # the same size and the same mtime: the change cannot be detected
     blog.post("2024-01-01-a", "Eno.")
     blog.write("content/2024-01-02-b.md", "---\n---\n\nThree.\n", at=1_700_000_001)
 
@@ -201,8 +201,8 @@ def test_what_is_unchanged_is_not_read_again(blog):
     assert contents == ["\nOne.\n", "\nThree.\n"]
 
 
-def test_what_another_program_noted_is_read_again(blog):
-    """A post that was kept in another form is no post that is known."""
+def test_a_post_of_another_version_is_read_again(blog):
+    """A post stored by another version of the program is read again."""
     blog.post("2024-01-01-a", "One.")
     blog.init()
     with Store(load_project(blog.root).ledger_path) as store, store.immediate():
@@ -213,8 +213,8 @@ def test_what_another_program_noted_is_read_again(blog):
     assert "One." in blog.build()["2024/01/01/a/index.html"].decode()
 
 
-def test_settings_are_judged(blog):
-    """All of them together."""
+def test_settings_are_validated(blog):
+    """All problems of the settings are reported together."""
     blog.settings(
         base='[site]\nkind = "blog"\nurl = "example.org"\n[blog]\nlanguages = ["xx1"]\n'
         'permalink = "/{year}/"\ntimezone = "Mars"\nper_page = 0\nlists = ["moods"]\nraw_html = "x"\n'
@@ -230,8 +230,8 @@ def test_settings_are_judged(blog):
 
 
 @pytest.mark.parametrize("name", ["../../up", "CON", "a" * 300, "page", "índex\u202e", "a/b", "."])
-def test_no_name_leaves_its_place(blog, name):
-    """Whatever slugs, tags and authors say."""
+def test_no_name_leaves_the_output_folder(blog, name):
+    """Slugs, tags and authors cannot lead out of the output folder."""
     blog.post("2024-01-01-a", slug=f'"{name}"', tags=f'["{name}"]', author=f'"{name}"')
     plan = blog.plan()
 
@@ -244,7 +244,7 @@ def test_no_name_leaves_its_place(blog, name):
 
 
 def test_a_link_out_of_the_tree_is_refused(blog, tmp_path_factory):
-    """What is read is published."""
+    """A link out of the content folder is refused, since what is read gets published."""
     outside = tmp_path_factory.mktemp("outside") / "secret.md"
     outside.write_text("secret")
     blog.post("2024-01-01-a")

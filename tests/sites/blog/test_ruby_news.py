@@ -1,4 +1,4 @@
-"""4,723 real posts in 17 languages, as they are."""
+"""4,723 real posts in 17 languages, unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ledger.sites.blog.post import Post
 from ledger.store.claims import Store
 
 CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpora" / "ruby-news.tar.gz"
-SAMPLE = 60  # of so many pages one is parsed strictly
+SAMPLE = 60  # one page in SAMPLE is parsed strictly
 LINK = re.compile(r'(?:href|src)="(/[^"]*)"')
 
 pytestmark = [
@@ -31,7 +31,7 @@ pytestmark = [
 
 
 class Site:
-    """What was built, and what `init` said."""
+    """The built site, and the output of `init`."""
 
     def __init__(self, root: Path, report: dict) -> None:
         self.root, self.report = root, report
@@ -45,13 +45,13 @@ class Site:
             self.posts = [(Post.from_json(row["extra"]), row["slug"]) for row in rows]
 
     def text(self, name: str) -> str:
-        """A file of the site."""
+        """Return a file of the site."""
         return (self.root / "site" / name).read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """With no edit by hand."""
+    """The posts build without manual edits."""
     root = tmp_path_factory.mktemp("ruby")
     with tarfile.open(CORPUS) as packed:
         packed.extractall(root / "posts", filter="data")
@@ -64,7 +64,7 @@ def site(tmp_path_factory):
 
 
 def test_every_post_has_its_page(site):
-    """In its language."""
+    """Every post has a page in its language."""
     sources = {path.name for path in (site.root / "posts").rglob("*.md")}
 
     assert len(site.posts) == 4723
@@ -88,7 +88,7 @@ def test_translations_are_linked_both_ways(site):
 
 
 def test_links(site):
-    """None is broken that is not broken in the source, and those are listed."""
+    """Only links that are broken in the source are broken, and those are listed."""
     listed = {note["what"].removeprefix("links to ").removesuffix(", which is not there")
               for note in site.report["notes"] if note["what"].startswith("links to ")}  # fmt: skip
     broken = set()
@@ -103,7 +103,7 @@ def test_links(site):
 
 
 def test_what_cannot_be_rendered_is_listed(site):
-    """Tags of another generator are text."""
+    """Tags of another generator are shown as text."""
     foreign = [note for note in site.report["notes"] if "tags of another generator" in note["what"]]
 
     assert len(foreign) > 1000

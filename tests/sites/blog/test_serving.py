@@ -1,4 +1,4 @@
-"""`ledger serve`: what a browser gets, and what an edit does to it."""
+"""`ledger serve`: responses to a browser, and the effect of an edit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 
 class Server:
-    """A running one. Everything it says on standard error is read line by line."""
+    """A running server, whose standard error is read line by line."""
 
     def __init__(self, blog) -> None:
         command = [
@@ -35,14 +35,14 @@ class Server:
         self.address = self.heard(r"serving (http://\S+)")[1].rstrip("/")
 
     def heard(self, pattern: str) -> re.Match[str]:
-        """The next line that matches."""
+        """Return the next line that matches."""
         while line := self.process.stderr.readline():
             if found := re.search(pattern, line):
                 return found
         raise AssertionError(f"it ended, and never said {pattern}")
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and body."""
+        """Return status and body."""
         try:
             with urllib.request.urlopen(self.address + path, timeout=10) as answer:
                 return answer.status, answer.read().decode("utf-8")
@@ -50,13 +50,13 @@ class Server:
             return error.code, error.read().decode("utf-8")
 
     def listen(self):
-        """The stream of builds."""
+        """Open the stream of build events."""
         stream = urllib.request.urlopen(self.address + "/.ledger/changes", timeout=20)
         self.streams.append(stream)
         return stream
 
     def end(self) -> None:
-        """Ctrl+C."""
+        """Send Ctrl+C."""
         for stream in self.streams:
             stream.close()
         self.process.send_signal(signal.SIGINT)
@@ -68,7 +68,7 @@ class Server:
 
 @pytest.fixture
 def server(blog):
-    """A served blog of one post, and the blog."""
+    """Serve a blog of one post; return server and blog."""
     blog.post("2024-01-01-a", "First.")
     server = Server(blog)
     server.blog = blog
@@ -77,7 +77,7 @@ def server(blog):
 
 
 def told(stream) -> str:
-    """What the next build has to say: nothing, or why it failed."""
+    """Return the event of the next build: "" or the reason of its failure."""
     while not (line := stream.readline()).startswith(b"data:"):
         assert line, "the stream has ended"
     said = line.removeprefix(b"data:").strip()
@@ -85,7 +85,7 @@ def told(stream) -> str:
 
 
 def test_pages_as_a_web_server_shows_them(server):
-    """Folders by their index, what is missing by 404.html, nothing that is hidden."""
+    """Folders serve their index, missing paths 404.html, and hidden files nothing."""
     (server.blog.root / "site" / ".secret").write_text("x")
 
     assert "First." in server.get("/2024/01/01/a/")[1]
@@ -109,7 +109,7 @@ def test_an_edit_is_built_and_told(server):
 
 
 def test_what_is_wrong_is_told_until_it_is_mended(server):
-    """In the terminal and on the page; the site stays as it was."""
+    """A failed build is reported in the terminal and on the page; the site is unchanged."""
     stream = server.listen()
     server.blog.write("content/b.md", "---\ntitle: [\n---\n")
     while not (error := told(stream)):
@@ -124,7 +124,7 @@ def test_what_is_wrong_is_told_until_it_is_mended(server):
 
 
 def test_a_port_that_is_taken(server):
-    """Is told, with the remedy."""
+    """A port in use is reported, with the remedy."""
     port = server.address.rpartition(":")[2]
     command = [sys.executable, "-m", "ledger", "serve", "--port", port, "-C", str(server.blog.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def starter_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the pages that `ledger init` and `ledger spawn 2` make of nothing."""
+    """Return the pages that `ledger init` and `ledger spawn 2` make in an empty folder."""
     project = tmp_path_factory.mktemp("starter")
     for arguments in (["init"], ["spawn", "2"]):
         done = subprocess.run(

@@ -55,7 +55,7 @@ def test_walk(browser: chromium.Chromium, starter_site: Path, width: int) -> Non
 
 
 def test_anchor_shows_its_document(browser: chromium.Chromium, starter_site: Path) -> None:
-    """The link to a document's place in time opens that page at that document."""
+    """The link to a document in the chronological pages opens its page at that document."""
     browser.width(390)
     page = sorted((starter_site / "similar").rglob("*.html"))[-1]
     browser.open(page.resolve().as_uri())
@@ -69,7 +69,7 @@ def test_anchor_shows_its_document(browser: chromium.Chromium, starter_site: Pat
 
 
 def test_an_error_is_noticed(browser: chromium.Chromium, tmp_path: Path) -> None:
-    """A page that lacks a file or complains in the console is an error of the walk."""
+    """A missing file or an error in the console fails the walk."""
     page = tmp_path / "bad.html"
     page.write_text(
         "<!DOCTYPE html><title>x</title><link rel=stylesheet href=gone.css>"

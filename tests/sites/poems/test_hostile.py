@@ -1,4 +1,4 @@
-"""A corpus that attacks the pages, and an output tree that attacks what is beside it."""
+"""A corpus that attacks the pages, and an output tree that attacks the files outside it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ NAMES = (
 
 
 def poems() -> Iterator[dict[str, Any]]:
-    """Documents whose every field is an attack."""
+    """Return documents whose every field is an attack."""
     for number, attack in enumerate(MARKUP):
         yield {
             "id": f"m{number}", "category": attack, "title": attack, "content": f"{attack}\n {attack}",
@@ -61,7 +61,7 @@ def poems() -> Iterator[dict[str, Any]]:
 
 
 def names() -> Iterator[dict[str, Any]]:
-    """Documents whose ids and categories are names that lead out, vanish or collide."""
+    """Return documents whose ids and categories are names that escape, vanish or collide."""
     for name in NAMES:
         if not is_blank(name):
             yield {"id": name, "category": "names", "content": "Name"}
@@ -70,7 +70,7 @@ def names() -> Iterator[dict[str, Any]]:
 
 @dataclass
 class Built:
-    """A site that was built at the second try, and what there was to see at the first."""
+    """A site that was built at the second attempt, and the report of the first."""
 
     root: Path
     failures: list[dict[str, Any]]
@@ -91,18 +91,18 @@ class Built:
         return self.root / "site"
 
     def pages(self) -> list[Path]:
-        """Every page but the one for lost addresses, which is the same for everybody."""
+        """Return every page but 404.html."""
         return sorted(path for path in self.site.rglob("*.html") if path.name != "404.html")
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, by path."""
+    """Return every file below a folder, by path."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 def plant(built: Built, outside: Path) -> list[Path]:
-    """Put something in the way of every sort of page; returns all that has to go again."""
+    """Block the path of a page of every kind; return what to remove afterwards."""
     built.site.mkdir()
     outside.mkdir()
     (outside / "precious").write_text("precious")
@@ -120,7 +120,7 @@ def plant(built: Built, outside: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The site of that corpus: first with everything in the way, then without."""
+    """Build the site of that corpus, first with blocked paths and then without."""
     root = tmp_path_factory.mktemp("hostile")
     built = Built(root, [], 0, {}, {})
     (root / "poems.json").write_text(json.dumps(list(poems())), "utf-8")
@@ -154,17 +154,17 @@ ATTRIBUTES = set(
 
 @cache
 def parsed(page: Path) -> Any:
-    """A page as a browser parses it."""
+    """Parse a page as a browser does."""
     return html5lib.parse(page.read_text("utf-8"), namespaceHTMLElements=False)
 
 
 def text(element: Any) -> str:
-    """All text of an element."""
+    """Return all text of an element."""
     return "".join(element.itertext())
 
 
 def test_no_field_becomes_markup(built: Built) -> None:
-    """Every element and attribute of every page is one of the templates' own."""
+    """Every element and attribute of every page comes from the templates."""
     for page in built.pages():
         for element in parsed(page).iter():
             assert isinstance(element.tag, str), (page, element)  # a comment's is a function
@@ -174,7 +174,7 @@ def test_no_field_becomes_markup(built: Built) -> None:
 
 
 def test_no_field_becomes_an_address(built: Built) -> None:
-    """Every link of every page leads to a page of the site, and no page is without one."""
+    """Every link leads to a page of the site, and every page is linked."""
     report = check_site(built.site, processes=1)
 
     assert report.ok, str(report)
@@ -182,7 +182,7 @@ def test_no_field_becomes_an_address(built: Built) -> None:
 
 
 def test_every_field_comes_out_as_the_text_it_is(built: Built) -> None:
-    """What the pages show of a document is what its source says, character for character."""
+    """Pages show the fields of a document exactly as in its source."""
     expected = {poem.get("title") or poem["source"]: poem for poem in poems()}
     seen = set()
     for page in built.pages():
@@ -197,7 +197,7 @@ def test_every_field_comes_out_as_the_text_it_is(built: Built) -> None:
 
 
 def test_headings_and_titles_are_text(built: Built) -> None:
-    """The title of the site, a category and a label stand in head and headings as they are."""
+    """Site title, categories and labels appear unchanged in titles and headings."""
     home = parsed(built.site / "index.html")
     links = {text(link) for link in home.iter("a")}
 
@@ -217,13 +217,13 @@ def test_hostile_pages_are_html5(built: Built) -> None:
 
 
 def test_nothing_of_a_corpus_is_evaluated(built: Built) -> None:
-    """No template expression of a document has been computed."""
+    """Template expressions in documents are not evaluated."""
     for page in built.pages():
         assert ">49" not in page.read_text("utf-8")
 
 
 def test_obstacles_fail_their_jobs_alone(built: Built) -> None:
-    """Whatever stands in the way is said of its pages; all others are there."""
+    """A blocked path fails only its own job, with the cause; all other pages are built."""
     assert built.failed_code == 1
     assert all(item["what"] and item["context"] and item["remedy"] for item in built.failures)
     whats = {item["what"].partition(": ")[2] or item["what"][-30:] for item in built.failures}
@@ -238,14 +238,14 @@ def test_obstacles_fail_their_jobs_alone(built: Built) -> None:
 
 
 def test_nothing_is_written_through_a_link(built: Built) -> None:
-    """A link in the output tree is refused or replaced; what it names stays as it was."""
+    """A link in the output tree is refused or replaced; its target is unchanged."""
     assert built.outside == {"precious": b"precious"}
     assert not (built.site / "style.css").is_symlink()
     assert not (built.site / "index.html").is_symlink()
 
 
 def test_what_is_planned_stays_below_and_apart(tmp_path: Path) -> None:
-    """Every planned path is a plain one below its folder, and no two are one on any system."""
+    """Every planned path is plain, below its folder, and distinct on any file system."""
     (tmp_path / "poems.json").write_text(json.dumps([*names(), *poems()]), "utf-8")
     plan = make_plan(parse_project(tmp_path, ""), NothingKnown())
     paths = [path for job in plan.jobs for path in job.planned.outputs]
@@ -265,6 +265,6 @@ def test_what_is_planned_stays_below_and_apart(tmp_path: Path) -> None:
 
 
 def seen_anywhere(path: str) -> str:
-    """A path as the file system sees it that sees the least difference."""
+    """Return a path as the least discriminating file system compares it."""
     folded = unicodedata.normalize("NFKD", path).casefold()
     return unicodedata.normalize("NFKD", folded)

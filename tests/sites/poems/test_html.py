@@ -1,4 +1,4 @@
-"""The pages of the starter site are HTML5; and that the checker notices when they are not."""
+"""The pages of the starter site are valid HTML5, and the checker detects invalid ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_starter_site_is_html5(starter_site: Path) -> None:
 
 
 def test_sample_has_every_kind(starter_site: Path) -> None:
-    """The sample holds pages of every kind, and is the same at every call."""
+    """The sample contains pages of every kind, and is the same at every call."""
     pages = sample_pages(starter_site, each=2)
     names = {path.relative_to(starter_site).parts[0] for path in pages}
     assert names == {
@@ -28,7 +28,7 @@ def test_sample_has_every_kind(starter_site: Path) -> None:
 
 
 def test_every_page_says_what_it_is(starter_site: Path) -> None:
-    """Every page has a language, one title of its own, one main heading and one main part."""
+    """Every page has a language, a title of its own, one main heading and one main element."""
     titles = set()
     pages = sorted(starter_site.rglob("*.html"))
     for path in pages:
@@ -53,7 +53,7 @@ def test_every_page_says_what_it_is(starter_site: Path) -> None:
     ],
 )
 def test_bad_html_is_found(tmp_path: Path, wrong: str) -> None:
-    """What the HTML5 parsing rules call an error is reported with its file and line."""
+    """A parse error by the HTML5 rules is reported with file and line."""
     page = tmp_path / "page.html"
     page.write_text(wrong, encoding="utf-8")
     errors = check_html5([page])

@@ -1,4 +1,4 @@
-"""Links, anchors, ids and orphans of the starter site; and that the checker finds them."""
+"""Links, anchors, ids and orphans of the starter site, and the checker of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def test_starter_site_is_whole(starter_site: Path) -> None:
-    """Every link and anchor of the starter site leads somewhere, and every page is reached."""
+    """Every link and anchor of the starter site works, and every page is reachable."""
     report = check_site(starter_site)
     assert report.ok, str(report)
     assert report.pages > 200
@@ -40,7 +40,7 @@ def test_starter_site_is_whole(starter_site: Path) -> None:
 
 
 def test_every_document_is_reached_both_ways(starter_site: Path) -> None:
-    """The starter site has a page of the similar and one of the different for each document."""
+    """The starter site has a `similar` and a `different` page for each document."""
     similar, different = (
         {path.relative_to(starter_site / kind) for path in (starter_site / kind).rglob("*.html")}
         for kind in ("similar", "different")
@@ -50,12 +50,12 @@ def test_every_document_is_reached_both_ways(starter_site: Path) -> None:
 
 
 def test_processes_agree(starter_site: Path) -> None:
-    """Two processes report what one reports."""
+    """Two processes report the same as one."""
     assert check_site(starter_site, processes=2) == check_site(starter_site, processes=1)
 
 
 def test_fast_search_agrees_with_the_parser(starter_site: Path) -> None:
-    """The search for attributes in the bytes finds what Python's HTML parser finds."""
+    """The fast search for attributes finds the same as Python's HTML parser."""
     for path in site_checker.sample_pages(starter_site):
         data = path.read_bytes()
         for name in ("href", "src", "id"):
@@ -109,7 +109,7 @@ def test_a_bad_link_is_found(tree: Tree, href: str, why: str, quote: str) -> Non
     ],
 )
 def test_a_good_link_is_left_alone(tree: Tree, href: str) -> None:
-    """Escapes of addresses and of HTML are undone, and other sites are not followed."""
+    """URL and HTML escapes are decoded, and links to other sites are ignored."""
     root = tree(
         f'<p id="own"><a href="a.html">a</a><a href="sub/%C3%B6%20%26%23.html">ö</a>'
         f'<a href="{href}">x</a>',
@@ -121,13 +121,13 @@ def test_a_good_link_is_left_alone(tree: Tree, href: str) -> None:
 
 
 def test_a_missing_picture_is_found(tree: Tree) -> None:
-    """`src` is followed as `href` is."""
+    """`src` is followed like `href`."""
     report = check_site(tree('<img alt="" src="gone.png">'))
     assert report.broken == [("index.html", "gone.png", "no such file")]
 
 
 def test_the_folder_it_was_built_in_is_found(tree: Tree, tmp_path: Path) -> None:
-    """A page that names the folder on the machine that built it is reported."""
+    """A page with the path of the folder that it was built in is reported."""
     report = check_site(tree(f"built in {tmp_path}"))
     assert [(page, why) for page, _, why in report.broken] == [
         ("index.html", "is the folder it was built in")
@@ -135,19 +135,19 @@ def test_the_folder_it_was_built_in_is_found(tree: Tree, tmp_path: Path) -> None
 
 
 def test_duplicate_ids_are_found(tree: Tree) -> None:
-    """An id that stands twice in a page is reported once; the same id in two pages is fine."""
+    """An id used twice in a page is reported once; the same id in two pages is valid."""
     report = check_site(tree('<p id="a"><p id="a"><p id="a"><a href="b.html">', b='<p id="a">'))
     assert report.duplicate_ids == [("index.html", "a")]
 
 
 def test_orphans_are_found(tree: Tree) -> None:
-    """Pages that only link to each other are orphans; the page for lost addresses is not."""
+    """Pages that only link to each other are orphans; 404.html is not."""
     root = tree("alone", a='<a href="b.html">', b='<a href="a.html">', **{"404": "lost"})
     assert check_site(root).orphans == ["a.html", "b.html"]
 
 
 def test_the_command_says_what_is_wrong(tree: Tree) -> None:
-    """As a script the checker prints what it found, and exits 1."""
+    """As a script the checker prints its findings and exits with 1."""
     root = tree('<a href="gone.html">')
     done = subprocess.run(
         [sys.executable, site_checker.__file__, str(root)],

@@ -1,4 +1,4 @@
-"""asset: files that are copied as they are, from beside the posts and from the folder for them."""
+"""asset: files that are copied unchanged, from the content folder and from the static folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSION = 1
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for every file."""
+    """Plan a job for every file."""
     for asset in plan.assets:
         url = plan.asset_urls[asset.name]
         payload: dict[str, Any] = {
@@ -32,17 +32,17 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         }
         if digest := plan.asset_digests.get(asset.name):
             payload |= {"digest": digest, "stamp": asset.stamp}
-        mark = fingerprint(VERSION, asset.stamp, payload)
-        yield Planned(asset.name, mark, (f"{plan.settings.site.output}{url}",), payload)
+        inputs = fingerprint(VERSION, asset.stamp, payload)
+        yield Planned(asset.name, inputs, (f"{plan.settings.site.output}{url}",), payload)
 
 
 def _relative(path: Path, root: Path) -> str:
-    """A path as the ledger keeps it: a project that is moved still finds its own files."""
+    """Return a path as stored in the ledger: relative if it is in the project, which may be moved."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The copy."""
+    """Copy the file."""
     source = context.state_path(job.payload["from"])
 
     def body() -> list[bytes]:

@@ -1,4 +1,4 @@
-"""feed: Atom, RSS 2.0 and JSON Feed of the newest posts, for each language, tag and category."""
+"""feed: Atom, RSS 2.0 and JSON Feed of the newest posts, per language, tag and category."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VERSION = 1
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for every list that has feeds; none while the site has no address."""
+    """Plan a job for every list that has feeds; none while the site has no URL."""
     if not plan.settings.site.url or not plan.blog.feeds:
         return
     output = plan.settings.site.output
@@ -48,7 +48,7 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             (plan.cards[one], plan.text_fingerprint(plan.posts[one]), plan.posts[one].updated)
             for one in members
         ]
-        mark = fingerprint(
+        inputs = fingerprint(
             VERSION,
             look,
             plan.language_fingerprint(item.language),
@@ -60,11 +60,11 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         paths = tuple(
             f"{output}/{file_of(item.url + FEED_FILES[feed])}" for feed in plan.blog.feeds
         )
-        yield Planned(item.url, mark, paths, payload)
+        yield Planned(item.url, inputs, paths, payload)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The feeds of one list."""
+    """Render the feeds of one list."""
     from worker.kinds.blog.pages import Blog
 
     blog, payload = Blog.of(context), job.payload
@@ -74,27 +74,28 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     updated = max((post.updated or post.date or "" for post in posts), key=datetime.fromisoformat)
     feed = {
         "title": f"{title} – {payload['name']}" if payload["name"] else title,
-        "url": blog.whole(url), "home": blog.whole(url), "updated": updated,
+        "url": blog.absolute(url), "home": blog.absolute(url), "updated": updated,
     }  # fmt: skip
     for sort in context.settings.blog.feeds:
-        place = url + FEED_FILES[sort]
-        here = feed | {"self": blog.whole(place)}
+        feed_url = url + FEED_FILES[sort]
+        here = feed | {"self": blog.absolute(feed_url)}
         if sort == "json":
-            yield blog.file(place, job.fingerprint, partial(_json, here, blog.site(code), posts))
+            yield blog.file(feed_url, job.fingerprint, partial(_json, here, blog.site(code), posts))
         else:
+            template = f"blog/{sort}.xml"
             yield blog.page(
-                place, f"blog/{sort}.xml", job.fingerprint, code, feed=_mailed(here), posts=posts
+                feed_url, template, job.fingerprint, code, feed=_with_mail_date(here), posts=posts
             )
 
 
-def _mailed(feed: dict[str, Any]) -> dict[str, Any]:
+def _with_mail_date(feed: dict[str, Any]) -> dict[str, Any]:
     from worker.kinds.blog.pages import mail_date
 
     return feed | {"updated_mail": mail_date(feed["updated"])}
 
 
 def _posts(blog: Blog, payload: dict[str, Any]) -> list[Shown]:
-    """The posts with their content, whose links work anywhere."""
+    """Return the posts with their content, in which all links are absolute."""
     members, links = payload["members"], payload["links"]
     blog.load(members)
     texts = blog.contents(members)
@@ -102,14 +103,14 @@ def _posts(blog: Blog, payload: dict[str, Any]) -> list[Shown]:
     for position in members:
         post = blog.shown(position)
         post.content = blog.markup(
-            blog.rendered(texts[position], links.get(str(position), {}), whole=True).html
+            blog.rendered(texts[position], links.get(str(position), {}), absolute=True).html
         )
         shown.append(post)
     return shown
 
 
 def _json(feed: dict[str, Any], site: dict[str, Any], posts: list[Shown]) -> str:
-    """JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
+    """Serialise as JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
     from worker.kinds.blog.pages import as_json
 
     items = []

@@ -21,26 +21,26 @@ needs = ()
 sites = ("blog",)
 effects = False
 VERSION = 1
-# how many pages of one list a job makes: enough jobs for all workers, and not one for every page
+# Pages of one list per job: enough jobs to occupy all workers, but not one for every page.
 BLOCK = 50
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for every block of pages of every list."""
+    """Plan a job for every block of pages of every list."""
     output, size = plan.settings.site.output, plan.blog.per_page
     look = plan.templates.digest("blog/list.html", "blog/card.html")
-    places = {(item.language, item.sort, _own(plan, item)): item.url for item in plan.lists}
+    urls = {(item.language, item.sort, _own(plan, item)): item.url for item in plan.lists}
     for item in plan.lists:
         others = {
             code: url
             for code in plan.languages
-            if code != item.language and (url := places.get((code, item.sort, _own(plan, item))))
+            if code != item.language and (url := urls.get((code, item.sort, _own(plan, item))))
         }
         pages = page_count(len(item.members), size)
         intro = plan.intros.get(item.url)
         above = [] if intro is None else [intro, plan.resolve(intro)]
         shown = [plan.text_fingerprint(plan.posts[intro]), above] if intro is not None else []
-        mark = fingerprint(
+        inputs = fingerprint(
             VERSION,
             look,
             plan.language_fingerprint(item.language),
@@ -55,7 +55,7 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             members = item.members[(first - 1) * size : last * size]
             payload = {
                 "sort": item.sort, "name": item.name, "language": item.language, "url": item.url,
-                "members": members, "first": first, "pages": pages, "others": others, "mark": mark, "intro": above,
+                "members": members, "first": first, "pages": pages, "others": others, "mark": inputs, "intro": above,
             }  # fmt: skip
             paths = tuple(
                 f"{output}/{file_of(numbered(item.url, number))}"
@@ -63,17 +63,17 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             )
             key = f"{item.url}{first}"
             yield Planned(
-                key, fingerprint(mark, [plan.cards[one] for one in members]), paths, payload
+                key, fingerprint(inputs, [plan.cards[one] for one in members]), paths, payload
             )
 
 
 def _own(plan: BlogPlan, item: List) -> str:
-    """The URL of a list without its language."""
+    """Return the URL of a list without its language prefix."""
     return item.url.removeprefix(plan.languages[item.language].prefix)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """Some pages of one list."""
+    """Render one block of pages of a list."""
     from worker.kinds.blog.pages import Blog
 
     blog = Blog.of(context)
@@ -106,7 +106,7 @@ def _has_feed(sort: str, context: Context) -> bool:
 
 
 def _title(payload: dict[str, Any], site: dict[str, Any]) -> str:
-    """What a list is called: a month by its name, a day as the language writes it."""
+    """Return the title of a list; months and days are formatted for the language."""
     from ledger.sites.blog.languages import written
 
     sort, name = payload["sort"], str(payload["name"])

@@ -1,7 +1,7 @@
-"""Macros in posts: Jinja2 in its sandbox, and the project's own functions in `macros/*.py`.
+"""Macros in posts: sandboxed Jinja2, and the project's own functions in `macros/*.py`.
 
-What a function returns is HTML of the project's own: it stands in the page as it is, whatever
-the setting for raw HTML in posts. Everything else that a macro leaves is Markdown.
+The result of a function is trusted HTML: it enters the page unchanged, whatever the setting for
+raw HTML in posts. All other output of a macro is Markdown.
 """
 
 from __future__ import annotations
@@ -27,52 +27,55 @@ if TYPE_CHECKING:
     from types import FrameType
 
 TEMPLATE = "<post>"
-# no text can have it: readers replace control characters
-_MARK = re.compile("\x02([0-9]+)\x03")
-_ALONE = re.compile("<p>\x02([0-9]+)\x03</p>")
+# Function results pass through Markdown as placeholders. No post can contain one, since readers
+# replace control characters.
+_PLACEHOLDER = re.compile("\x02([0-9]+)\x03")
+_PARAGRAPH = re.compile("<p>\x02([0-9]+)\x03</p>")
 
 
 class OutOfTimeError(BaseException):
-    """A macro took too long. Not an Exception, so that no macro can catch it by accident."""
+    """A macro exceeded its time limit. Not an Exception, so that macros do not catch it by accident."""
 
 
 class Macros:
-    """The macros of a project."""
+    """The macros of a project, with a time limit in `seconds` for each post."""
 
     def __init__(self, folder: Path, seconds: float) -> None:
         self._seconds = seconds
-        self._made: list[str] = []
+        self._results: list[str] = []
         self._environment = ImmutableSandboxedEnvironment(
             undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
         )
         for name, function in _functions(folder):
-            self._environment.globals[name] = self._kept(
+            self._environment.globals[name] = self._as_macro(
                 functools.lru_cache(4096)(function), function
             )
 
-    def _kept(self, cached: Callable[..., Any], plain: Callable[..., Any]) -> Callable[..., str]:
-        """A function as posts call it: once for the same arguments, its result kept for the end."""
+    def _as_macro(
+        self, cached: Callable[..., Any], plain: Callable[..., Any]
+    ) -> Callable[..., str]:
+        """Wrap a function for posts: it runs once per arguments, and returns a placeholder."""
 
         @functools.wraps(plain)
         def call(*values: Any, **named: Any) -> str:
             try:
                 hash((values, tuple(named.items())))
-            except TypeError:  # a list or a table cannot be looked up
+            except TypeError:  # lists and dicts are not hashable, so their results are not cached
                 result = plain(*values, **named)
             else:
                 result = cached(*values, **named)
-            self._made.append(str(result))
-            return f"\x02{len(self._made) - 1}\x03"
+            self._results.append(str(result))
+            return f"\x02{len(self._results) - 1}\x03"
 
         return call
 
     def expand(self, text: str, source: str, first_line: int, values: dict[str, Any]) -> str:
-        """The Markdown of a post with its macros run; their results are put in by `insert`.
+        """Run the macros in the Markdown of a post; `insert` puts in the results of functions.
 
         Raises:
-            JobError: one raised, took too long, or is not there; with file and line.
+            JobError: a macro raised, exceeded the time limit or does not exist; with file and line.
         """
-        self._made = []
+        self._results = []
         try:
             with _time_limit(self._seconds):
                 return self._environment.from_string(text).render(values)
@@ -82,29 +85,29 @@ class Macros:
             cause: BaseException = error
         except TemplateSyntaxError as error:
             line, what, cause = error.lineno, str(error.message), error
-        except Exception as error:  # noqa: BLE001  whatever a macro raises is that page's failure
+        except Exception as error:  # noqa: BLE001  any error in a macro fails only its page
             line, what, cause = _line(error), f"{type(error).__name__}: {error}", error
         where = f"{source} line {first_line + line - 1}"
         raise JobError(
             f"{where}: {what}",
             context="macros are on for this post",
-            remedy="mend the macro or its call, or take `macros` out of the front matter",
+            remedy="fix the macro or its call, or remove `macros` from the front matter",
         ) from cause
 
-    def insert(self, made: str) -> str:
-        """Put the results of functions into the HTML that was made of the rest."""
-        made = _ALONE.sub(self._result, made)
-        return _MARK.sub(self._result, made)
+    def insert(self, html: str) -> str:
+        """Replace the placeholders in rendered HTML by the results of functions."""
+        html = _PARAGRAPH.sub(self._result, html)  # a result may be a block: no <p> around it
+        return _PLACEHOLDER.sub(self._result, html)
 
     def _result(self, found: re.Match[str]) -> str:
-        return self._made[int(found[1])]
+        return self._results[int(found[1])]
 
 
 def _functions(folder: Path) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The public functions of all files in the folder.
+    """Yield (name, function) for the public functions of all files in the folder.
 
     Raises:
-        JobError: a file cannot be imported, or two have a function of one name.
+        JobError: a file cannot be imported, or two files define a function of the same name.
     """
     seen: dict[str, str] = {}
     for path in sorted(folder.glob("*.py")):
@@ -118,7 +121,7 @@ def _functions(folder: Path) -> Iterator[tuple[str, Callable[..., Any]]]:
             raise JobError(
                 f"macros/{path.name} cannot be imported: {type(error).__name__}: {error}",
                 context="".join(traceback.format_exception(error, limit=-1)).strip(),
-                remedy="mend the file",
+                remedy="fix the file",
             ) from error
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if name.startswith("_") or function.__module__ != module.__name__:
@@ -133,7 +136,7 @@ def _functions(folder: Path) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def _line(error: BaseException) -> int:
-    """The line of the post in which an error began."""
+    """Return the line of the post in which an error was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename in (TEMPLATE, "<template>")]
     return (lines or [1])[-1] or 1
@@ -141,15 +144,18 @@ def _line(error: BaseException) -> int:
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise OutOfTimeError in the body after so long. A worker does its jobs in the main thread."""
-    if sys.platform == "win32":  # no alarms there
+    """Raise OutOfTimeError in the body after `seconds`.
+
+    Signals reach only the main thread, in which a worker runs its jobs.
+    """
+    if sys.platform == "win32":  # has no SIGALRM
         yield
         return
 
-    def ring(_number: int, _frame: FrameType | None) -> None:
+    def on_alarm(_number: int, _frame: FrameType | None) -> None:
         raise OutOfTimeError
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield

@@ -1,4 +1,4 @@
-"""overview: the page of all tags, of all categories, of all authors, and of all years."""
+"""overview: the pages that list all tags, all categories, all authors and all years."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VERSION = 1
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for every language and sort that has lists."""
+    """Plan a job for every language and sort that has lists."""
     look = plan.templates.digest("blog/overview.html")
     entries: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
     for item in plan.lists:
@@ -39,13 +39,13 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         }
         listed.sort(key=lambda entry: (entry[0].casefold(), entry[0]), reverse=sort == "years")
         payload = {"language": code, "sort": sort, "url": url, "entries": listed, "others": others}
-        mark = fingerprint(VERSION, look, plan.language_fingerprint(code), payload)
+        inputs = fingerprint(VERSION, look, plan.language_fingerprint(code), payload)
         path = f"{plan.settings.site.output}/{file_of(url)}"
-        yield Planned(url, mark, (path,), payload)
+        yield Planned(url, inputs, (path,), payload)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The page."""
+    """Render the page."""
     from worker.kinds.blog.pages import Blog
 
     blog, payload = Blog.of(context), job.payload

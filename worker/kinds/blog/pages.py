@@ -1,4 +1,4 @@
-"""What the kinds of a blog share: posts as templates see them, cards, and the frame around every page."""
+"""Shared by the kinds of a blog: posts as templates see them, cards, and the frame of every page."""
 
 from __future__ import annotations
 
@@ -33,22 +33,21 @@ FEED_TYPES = {
     "json": ("application/feed+json", "JSON Feed"),
 }
 
-
-# how many posts are read together
-BESIDE = 32
+# Posts that are read from the ledger together.
+READ_AHEAD = 32
 
 
 class Shown:
-    """A post as a template sees it, but for its content."""
+    """A post as templates see it; `content` and `contents` are filled in later."""
 
-    def __init__(self, blog: Blog, placed: OrderedDocument, post: Post) -> None:
+    def __init__(self, blog: Blog, document: OrderedDocument, post: Post) -> None:
         language = blog.languages[post.language]
-        self.position = placed.position
+        self.position = document.position
         self.language = post.language
         self.tag = language["tag"]
-        self.url = placed.slug
-        self.href = blog.href(placed.slug)
-        self.whole = blog.whole(placed.slug)
+        self.url = document.slug
+        self.href = blog.href(document.slug)
+        self.whole = blog.absolute(document.slug)
         self.title = post.title
         self.date = post.date
         self.day = written(post.date, language) if post.date else ""
@@ -58,24 +57,24 @@ class Shown:
         self.tags = blog.terms("tags", post.tags, language)
         self.categories = blog.terms("categories", post.categories, language)
         self.authors = blog.terms("authors", post.authors, language)
-        self.image = blog.whole(post.image) if post.image.startswith("/") else post.image
+        self.image = blog.absolute(post.image) if post.image.startswith("/") else post.image
         self.extra = post.extra
         self.contents: list[Any] = []
         self.content = Markup()
 
     @property
     def mail_date(self) -> str:
-        """The date as RSS wants it."""
+        """Return the date in the format of RSS."""
         return mail_date(self.date)
 
 
 def mail_date(date: str | None) -> str:
-    """A date as mail, and so RSS, writes it."""
+    """Format a date as in mail (RFC 5322), which RSS requires."""
     return format_datetime(datetime.fromisoformat(date)) if date else ""
 
 
 class Blog:
-    """One worker's view of a blog: posts and cards are kept once they were needed."""
+    """One worker's view of a blog; posts and cards are cached when first needed."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -92,27 +91,27 @@ class Blog:
 
     @classmethod
     def of(cls, context: Context) -> Blog:
-        """The one that this worker has."""
+        """Return the instance of this worker."""
         return context.kept("blog", cls)
 
     @cached_property
     def style(self) -> Style:
-        """How the site wants its Markdown."""
+        """The site's settings for Markdown."""
         blog = self.settings
         return Style(blog.typographer, blog.highlight, blog.raw_html)
 
     def href(self, url: str) -> str:
-        """The address of a page of ours, as a page links to it."""
+        """Return the href of a page of this site."""
         return href(url, self.base)
 
-    def whole(self, url: str) -> str:
-        """The whole address of a page of ours; nothing if the site has none."""
+    def absolute(self, url: str) -> str:
+        """Return the absolute URL of a page of this site; "" if the site's URL is not set."""
         return self.root + href(url, self.base) if self.root else ""
 
     def terms(
         self, sort: str, names: Iterable[str], language: Mapping[str, Any]
     ) -> list[dict[str, str]]:
-        """Tags, categories or authors with the addresses of their lists."""
+        """Return tags, categories or authors with the URLs of their lists."""
         return [self._term(sort, name, language) for name in names]
 
     def _term(self, sort: str, name: str, language: Mapping[str, Any]) -> dict[str, str]:
@@ -124,44 +123,44 @@ class Blog:
         return self._terms[key]
 
     def load(self, positions: Iterable[int]) -> None:
-        """Have these posts ready; with the ones beside them, since those will be asked for next."""
-        missing = {at // BESIDE for at in positions if at not in self._posts}
+        """Load these posts, along with their neighbours, which are usually needed next."""
+        missing = {at // READ_AHEAD for at in positions if at not in self._posts}
         wanted = [
             position
             for block in sorted(missing)
-            for position in range(block * BESIDE, (block + 1) * BESIDE)
+            for position in range(block * READ_AHEAD, (block + 1) * READ_AHEAD)
             if position not in self._posts
         ]
         if wanted:
-            for placed in self._context.documents.heads(wanted):
-                self.take(placed)
+            for document in self._context.documents.heads(wanted):
+                self.take(document)
 
-    def take(self, placed: OrderedDocument) -> None:
-        """Have a post ready that was read already."""
-        if placed.position not in self._posts:
-            post = Post.from_json(placed.extra)
+    def take(self, document: OrderedDocument) -> None:
+        """Add a post whose document has been read already."""
+        if document.position not in self._posts:
+            post = Post.from_json(document.extra)
             if post is None:
                 raise JobError(
-                    f"{placed.source} was planned by another version of the program",
+                    f"{document.source} was planned by another version of the program",
                     remedy="run `ledger init` to plan again",
                 )
-            self._posts[placed.position] = (placed, post)
+            self._posts[document.position] = (document, post)
 
     def shown(self, position: int) -> Shown:
-        """A post as templates see it."""
+        """Return a post as templates see it."""
         if position not in self._shown:
             self.load([position])
             try:
-                placed, post = self._posts[position]
+                document, post = self._posts[position]
             except KeyError:
                 raise JobError(
                     f"the plan has no post {position}", remedy="run `ledger init` to plan again"
                 ) from None
-            self._shown[position] = Shown(self, placed, post)
+            self._shown[position] = Shown(self, document, post)
         return self._shown[position]
 
     def card(self, position: int, language: str) -> str:
-        """A post as a list shows it; rendered once, and joined into every list that it is in."""
+        """Return the HTML of a post in a list; rendered once, and reused in every list."""
         key = (position, language)
         if key not in self._cards:
             self._cards[key] = self._context.templates.render(
@@ -170,11 +169,11 @@ class Blog:
         return self._cards[key]
 
     def site(self, language: str) -> dict[str, Any]:
-        """What all pages in a language say of the site."""
+        """Return the template values about the site that all pages in a language share."""
         return self._sites[language]
 
     def _header(self, site: dict[str, Any]) -> Markup:
-        """The top of every page in a language; rendered once."""
+        """Render the top of every page in a language, once."""
         return Markup(self._context.templates.render("blog/header.html", site=site))  # noqa: S704
 
     @cached_property
@@ -203,9 +202,9 @@ class Blog:
     def frame(
         self, language: str, url: str, others: Mapping[str, str], **more: Any
     ) -> dict[str, Any]:
-        """`page` for the templates: what a page at `url` says of itself.
+        """Return the template value `page`, the metadata of the page at `url`.
 
-        `others` are the addresses of the same page in other languages.
+        `others` are the URLs of the same page in other languages.
         """
         same = {language: url, **others}
         switch = [
@@ -218,7 +217,7 @@ class Blog:
             for code, other in self.languages.items()
         ]
         alternates = [
-            {"tag": self.languages[code]["tag"], "whole": self.whole(same[code])}
+            {"tag": self.languages[code]["tag"], "whole": self.absolute(same[code])}
             for code in self.languages
             if code in same
         ]
@@ -226,13 +225,13 @@ class Blog:
             more.pop("feeds", None) or f"{self.languages[language]['prefix']}/", language
         )
         return {
-            "title": "", "description": "", "sort": "website", "image": "", "canonical": self.whole(url),
+            "title": "", "description": "", "sort": "website", "image": "", "canonical": self.absolute(url),
             "alternates": alternates if len(alternates) > 1 else [], "switch": switch,
             "feeds": feeds, **more,
         }  # fmt: skip
 
     def feeds(self, url: str, language: str) -> list[dict[str, str]]:
-        """The feeds of the list at `url`."""
+        """Return the feeds of the list at `url`."""
         if not self.root:
             return []
         title = self.languages[language]["title"]
@@ -247,10 +246,10 @@ class Blog:
         ]
 
     def rendered(
-        self, placed: OrderedDocument, links: Mapping[str, str], *, whole: bool = False
+        self, document: OrderedDocument, links: Mapping[str, str], *, absolute: bool = False
     ) -> Rendered:
-        """The HTML of a post; with `whole`, its links work anywhere."""
-        front = self.root + self.base if whole else self.base
+        """Render the text of a post as HTML; `absolute` makes its links absolute, for feeds."""
+        front = self.root + self.base if absolute else self.base
 
         def resolve(target: str) -> str:
             if (known := links.get(target)) is not None:
@@ -259,13 +258,13 @@ class Blog:
                 return front + target
             return target
 
-        post = self._posts[placed.position][1]
+        post = self._posts[document.position][1]
         if not post.macros:
-            return render(placed.content, self.style, resolve)
-        values = {"post": self.shown(placed.position), "site": self.site(post.language)}
-        text = self._macros.expand(placed.content, post.source, post.body_line, values)
-        made = render(text, self.style, resolve)
-        return Rendered(self._macros.insert(made.html), made.headings)
+            return render(document.content, self.style, resolve)
+        values = {"post": self.shown(document.position), "site": self.site(post.language)}
+        text = self._macros.expand(document.content, post.source, post.body_line, values)
+        rendered = render(text, self.style, resolve)
+        return Rendered(self._macros.insert(rendered.html), rendered.headings)
 
     @cached_property
     def _macros(self) -> Macros:
@@ -274,11 +273,11 @@ class Blog:
         return Macros(self._context.project.root / MACROS, self.settings.macro_seconds)
 
     def contents(self, positions: Sequence[int]) -> dict[int, OrderedDocument]:
-        """The texts of posts."""
-        return {placed.position: placed for placed in self._context.documents.at(positions)}
+        """Return the documents of posts, with their texts, by position."""
+        return {document.position: document for document in self._context.documents.at(positions)}
 
     def page(self, url: str, template: str, inputs: str, language: str, **values: Any) -> Output:
-        """A page at `url`, rendered only if it is not made from the same `inputs` already."""
+        """Return the page at `url`; it is rendered only if its `inputs` have changed."""
 
         def body() -> Iterable[Chunk]:
             text = self._context.templates.render(template, site=self.site(language), **values)
@@ -288,16 +287,16 @@ class Blog:
 
     @staticmethod
     def markup(text: str) -> Markup:
-        """HTML that we made: a template shows it as it is."""
+        """Mark HTML from this program as safe: templates do not escape it."""
         return Markup(text)  # noqa: S704
 
     def file(self, url: str, inputs: str, body: Callable[[], str]) -> Output:
-        """A file at `url` that no template renders."""
+        """Return a file at `url` that is made without a template."""
         return Output(
             self._context.site_path(file_of(url)), inputs, lambda: [body().encode("utf-8")]
         )
 
 
 def as_json(value: object) -> str:
-    """JSON as a file holds it."""
+    """Format JSON as the contents of a file."""
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""post: the page of a post, or of a page that has no date."""
+"""post: the page of a dated post, or of an undated page."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ BLOCK = 256
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for every post and page."""
+    """Plan a job for every post and page."""
     output = plan.settings.site.output
-    marks = {
+    template_inputs = {
         template: fingerprint(
             VERSION,
             plan.templates.digest(template),
@@ -55,19 +55,19 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         if template not in _USUAL:
             payload["template"] = template
         seen = [cards[other] for other in around if other is not None]
-        mark = fingerprint(
-            marks[template], plan.language_fingerprint(post.language), plan.text_fingerprint(post), cards[position], seen,
+        inputs = fingerprint(
+            template_inputs[template], plan.language_fingerprint(post.language), plan.text_fingerprint(post), cards[position], seen,
             around[0] is None, others, links,
         )  # fmt: skip
         path = f"{output}/{file_of(plan.urls[position])}"
-        yield Planned(post.identity, mark, (path,), payload, position=position)
+        yield Planned(post.identity, inputs, (path,), payload, position=position)
 
 
 _USUAL = ("blog/post.html", "blog/page.html")
 
 
 def _neighbours(plan: BlogPlan) -> tuple[dict[int, int], dict[int, int]]:
-    """The next newer and the next older post in the same language, by position."""
+    """Return the next newer and the next older post in the same language, by position."""
     newer: dict[int, int] = {}
     older: dict[int, int] = {}
     last: dict[str, int] = {}
@@ -82,17 +82,17 @@ def _neighbours(plan: BlogPlan) -> tuple[dict[int, int], dict[int, int]]:
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The page."""
+    """Render the page."""
     from worker.kinds.blog.pages import Blog
 
     blog = Blog.of(context)
     payload = job.payload
-    placed = context.document(job.key)
+    document = context.document(job.key)
     around = payload.get("around", (None, None))
-    blog.take(placed)
+    blog.take(document)
     blog.load([position for position in around if position is not None])
     shown = blog.shown(payload["position"])
-    rendered = blog.rendered(placed, payload.get("links", {}))
+    rendered = blog.rendered(document, payload.get("links", {}))
     shown.contents = [heading for heading in rendered.headings if heading.level > 1]
     newer, older = (blog.shown(position) if position is not None else None for position in around)
     page = blog.frame(
@@ -108,7 +108,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
 
 
 def _linked_data(blog: Blog, shown: Shown) -> dict[str, Any] | None:
-    """What search engines read."""
+    """Return the schema.org data for search engines."""
     if not shown.date or not blog.root:
         return None
     data: dict[str, Any] = {
@@ -125,7 +125,7 @@ def _linked_data(blog: Blog, shown: Shown) -> dict[str, Any] | None:
 
 
 def _related(job: Job, context: Context, blog: Blog, shown: Shown) -> list[Shown]:
-    """The nearest posts in the same language."""
+    """Return the nearest posts in the same language."""
     position = job.payload["position"]
     rows = context.artefacts.block("rank-similar", position // BLOCK)
     ranked = rows[position % BLOCK].tolist()

@@ -1,4 +1,4 @@
-"""redirect: a page at every alias of a post that leads to the post."""
+"""redirect: a page at every alias of a post, which redirects to the post."""
 
 from __future__ import annotations
 
@@ -22,22 +22,24 @@ VERSION = 1
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for every alias."""
+    """Plan a job for every alias."""
     look = plan.templates.digest("blog/redirect.html")
     for position, post in enumerate(plan.posts):
         for alias in plan.aliases(post):
             target = plan.urls[position]
             payload = {"target": target, "title": post.title, "language": post.language}
-            mark = fingerprint(VERSION, look, payload, plan.settings.site.url)
-            yield Planned(alias, mark, (f"{plan.settings.site.output}/{file_of(alias)}",), payload)
+            inputs = fingerprint(VERSION, look, payload, plan.settings.site.url)
+            yield Planned(
+                alias, inputs, (f"{plan.settings.site.output}/{file_of(alias)}",), payload
+            )
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The page."""
+    """Render the page."""
     from worker.kinds.blog.pages import Blog
 
     blog, payload = Blog.of(context), job.payload
-    target = blog.whole(payload["target"]) or blog.href(payload["target"])
+    target = blog.absolute(payload["target"]) or blog.href(payload["target"])
     yield blog.page(
         job.key, "blog/redirect.html", job.fingerprint, payload["language"],
         target=target, title=payload["title"],

@@ -1,4 +1,4 @@
-"""single: what a blog has one of: the page for what is missing, the style sheet, robots.txt, the search."""
+"""single: files of which a blog has one: 404 page, stylesheet, robots.txt, and the search pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = ("404.html", "robots.txt", "style.css")
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for each, unless the site brings its own file."""
+    """Plan a job for each file, unless the site has its own."""
     own = {asset.name for asset in plan.assets}
     for name in NAMES:
         if name in own:
@@ -33,25 +33,25 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
             if name.endswith(".css")
             else plan.templates.digest(f"blog/{name}")
         )
-        mark = fingerprint(VERSION, look, plan.language_fingerprint(plan.settings.site.language))
-        yield Planned(name, mark, (f"{plan.settings.site.output}/{name}",))
+        inputs = fingerprint(VERSION, look, plan.language_fingerprint(plan.settings.site.language))
+        yield Planned(name, inputs, (f"{plan.settings.site.output}/{name}",))
     yield from _searches(plan)
 
 
 def _searches(plan: BlogPlan) -> Iterator[Planned]:
-    """A page to search in each language, if there is an index to be searched."""
+    """Plan a search page for each language, if the site has a search index."""
     if plan.blog.search:
         look = plan.templates.digest("blog/search.html")
         urls = {code: f"{language.prefix}/search/" for code, language in plan.languages.items()}
         for code, url in urls.items():
             others = {other: there for other, there in urls.items() if other != code}
             payload = {"language": code, "others": others}
-            mark = fingerprint(VERSION, look, plan.language_fingerprint(code), payload)
-            yield Planned(url, mark, (f"{plan.settings.site.output}/{file_of(url)}",), payload)
+            inputs = fingerprint(VERSION, look, plan.language_fingerprint(code), payload)
+            yield Planned(url, inputs, (f"{plan.settings.site.output}/{file_of(url)}",), payload)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The file."""
+    """Make the file."""
     from worker.kinds.blog.pages import Blog
 
     blog, code = Blog.of(context), context.settings.site.language
@@ -66,7 +66,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
         yield Output(context.site_path(job.key), job.fingerprint, lambda: [data])
     elif job.key == "robots.txt":
         yield blog.page(
-            url, "blog/robots.txt", job.fingerprint, code, sitemap=blog.whole("/sitemap.xml")
+            url, "blog/robots.txt", job.fingerprint, code, sitemap=blog.absolute("/sitemap.xml")
         )
     else:
         page = blog.frame(code, url, {}, title=blog.site(code)["words"]["missing"], canonical="")

@@ -1,4 +1,4 @@
-"""sitemap: every page for search engines, with its translations; in parts from 50,000 pages on."""
+"""sitemap: all pages for search engines, with their translations; split above 50,000 pages."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ needs = ()
 sites = ("blog",)
 effects = False
 VERSION = 1
-# what the protocol allows in one file (sitemaps.org)
-MOST = 50_000
-WHOLE = "/sitemap.xml"
+# The protocol's limit for one file (sitemaps.org).
+MAX_ENTRIES = 50_000
+INDEX = "/sitemap.xml"
 
 
 def plan(plan: BlogPlan) -> Iterator[Planned]:
-    """A job for every part, and one for their index where there are several."""
+    """Plan a job for every part and, if there are several, one for their index."""
     if not plan.settings.site.url:
         return
     look = plan.templates.digest("blog/sitemap.xml", "blog/sitemap_index.xml")
     entries = list(_entries(plan))
-    parts = [entries[first : first + MOST] for first in range(0, len(entries), MOST)]
+    parts = [entries[first : first + MAX_ENTRIES] for first in range(0, len(entries), MAX_ENTRIES)]
     urls = (
-        [WHOLE]
+        [INDEX]
         if len(parts) == 1
         else [f"/sitemap-{number}.xml" for number in range(1, len(parts) + 1)]
     )
@@ -41,14 +41,14 @@ def plan(plan: BlogPlan) -> Iterator[Planned]:
         (url, {"entries": part}) for url, part in zip(urls, parts, strict=True)
     ]
     if len(parts) > 1:
-        jobs.append((WHOLE, {"maps": urls}))
+        jobs.append((INDEX, {"maps": urls}))
     for url, payload in jobs:
-        mark = fingerprint(VERSION, look, plan.settings.site.url, payload)
-        yield Planned(url, mark, (f"{plan.settings.site.output}/{file_of(url)}",), payload)
+        inputs = fingerprint(VERSION, look, plan.settings.site.url, payload)
+        yield Planned(url, inputs, (f"{plan.settings.site.output}/{file_of(url)}",), payload)
 
 
 def _entries(plan: BlogPlan) -> Iterator[tuple[str, str | None, dict[str, str]]]:
-    """(URL, day of the last change, the same in all its languages) of every page."""
+    """Yield (URL, day of the last change, URLs by language tag) for every page."""
     tags = {code: language.tag for code, language in plan.languages.items()}
     for position, post in enumerate(plan.posts):
         if plan.urls[position] in plan.intros:
@@ -64,19 +64,19 @@ def _entries(plan: BlogPlan) -> Iterator[tuple[str, str | None, dict[str, str]]]
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """One file."""
+    """Render one file."""
     from worker.kinds.blog.pages import Blog
 
     blog, code = Blog.of(context), context.settings.site.language
     if "maps" in job.payload:
-        maps = [blog.whole(url) for url in job.payload["maps"]]
+        maps = [blog.absolute(url) for url in job.payload["maps"]]
         yield blog.page(job.key, "blog/sitemap_index.xml", job.fingerprint, code, maps=maps)
         return
     entries = [
         {
-            "url": blog.whole(url),
+            "url": blog.absolute(url),
             "date": date,
-            "others": [(tag, blog.whole(other)) for tag, other in others.items()],
+            "others": [(tag, blog.absolute(other)) for tag, other in others.items()],
         }
         for url, date, others in job.payload["entries"]
     ]

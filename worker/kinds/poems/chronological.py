@@ -1,4 +1,4 @@
-"""chronological: all documents, oldest first, page by page; the undated ones in their own section."""
+"""chronological: all documents in pages, oldest first; undated ones in a section of their own."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ VERSION = 1
 
 
 def sections(facts: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """The sections that are not empty: (first, last) place in time of each."""
+    """Return the non-empty sections: (first, last) rank by date of each, `last` excluded."""
     dated, total = facts["dated"], facts["documents"]
     both = {"dated": (0, dated), "undated": (dated, total)}
     return {name: bounds for name, bounds in both.items() if bounds[0] < bounds[1]}
 
 
 def plan(plan: PoemPlan) -> Iterator[Planned]:
-    """A job for every page."""
-    mark = fingerprint(
+    """Plan a job for every page."""
+    inputs = fingerprint(
         VERSION, plan.artefacts["entry"], plan.templates.digest("chronological.html")
     )
     facts = {"dated": plan.dated, "documents": len(plan.documents)}
@@ -40,11 +40,11 @@ def plan(plan: PoemPlan) -> Iterator[Planned]:
         for page in range(1, pages + 1):
             path = f"{plan.settings.site.output}/{chronological_page(section, page)}"
             payload = {"section": section, "page": page, "pages": pages}
-            yield Planned(f"{section}/{page:04}", mark, (path,), payload)
+            yield Planned(f"{section}/{page:04}", inputs, (path,), payload)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """One page."""
+    """Render one page."""
     section, page, pages = job.payload["section"], job.payload["page"], job.payload["pages"]
     first, last = sections(context.facts)[section]
     start = first + (page - 1) * context.facts["per_page"]

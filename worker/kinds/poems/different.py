@@ -1,4 +1,4 @@
-"""different: for every document the page of the walk to the most different ones."""
+"""different: the pages of the walk from every document to the most different ones."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ effects = False
 
 
 def plan(plan: PoemPlan) -> Iterator[Planned]:
-    """A job for every document."""
+    """Plan a job for every document."""
     return plan_rankings(plan, "different", "rank-different")
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The pages of one document's ranking."""
+    """Render the pages of one document's ranking."""
     from worker.kinds.vectors.rank_different import BLOCK
 
     return ranking_pages(job, context, "different", "rank-different", BLOCK)

@@ -1,4 +1,4 @@
-"""entry: every document rendered once through entry.html, a block of documents a job."""
+"""entry: every document rendered once with entry.html, one job per block of documents."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ PALETTE = 12
 
 
 def plan(plan: PoemPlan) -> Iterator[Planned]:
-    """A job for every block of documents."""
-    mark = fingerprint(
+    """Plan a job for every block of documents."""
+    inputs = fingerprint(
         VERSION, plan.corpus_digest, plan.artefacts["space"], plan.per_page, Entries.BLOCK,
         list(plan.settings.themes), plan.templates.digest("entry.html"),
     )  # fmt: skip
-    plan.artefacts["entry"] = mark
+    plan.artefacts["entry"] = inputs
     for number, first, last in blocks(len(plan.documents), Entries.BLOCK):
         paths = tuple(
-            artefact_path("entry", mark, f"{number:05}{end}") for end in (".html", ".npy")
+            artefact_path("entry", inputs, f"{number:05}{end}") for end in (".html", ".npy")
         )
-        yield Planned(f"{number:05}", mark, paths, {"first": first, "last": last})
+        yield Planned(f"{number:05}", inputs, paths, {"first": first, "last": last})
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """Render one block, and index it."""
+    """Render one block and its index."""
     documents = context.documents.between(job.payload["first"], job.payload["last"])
     rendered = [_render(context, document) for document in documents]
     index = np.zeros(len(rendered), Entries.INDEX)
@@ -67,14 +67,14 @@ def _render(context: Context, document: OrderedDocument) -> bytes:
         raise JobError(
             f"entry.html raised {type(error).__name__} on {document.identity}: {error}",
             context=f"templates/entry.html, document {document.identity}",
-            remedy="mend the template, or leave the document out in ledger.toml: "
+            remedy="fix the template, or leave the document out in ledger.toml: "
             f'[corpus] exclude = ["{document.identity}"]',
         ) from error
     return text.encode("utf-8")
 
 
 def view(context: Context, document: OrderedDocument) -> dict[str, Any]:
-    """What a template sees of a document."""
+    """Return a document as templates see it."""
     theme = int(context.artefacts.array("space", "themes.npy")[document.position])
     return {
         "identity": document.identity,

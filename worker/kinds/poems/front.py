@@ -1,4 +1,4 @@
-"""front: home, the overviews, the index of documents, the word cloud, 404 and the style sheet."""
+"""front: home, the overviews, the index of documents, the word cloud, 404 and the stylesheet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ sites = ("poems",)
 effects = False
 VERSION = 1
 EXAMPLES = 5
-LAST = -1  # home appears when what it leads to is there
+LAST = -1  # the priority of these pages: they appear after the pages that they link to
 
 WAYS = (
     ("Similar", "From any text, those that stand closest to it, the nearest first."),
@@ -42,7 +42,7 @@ WAYS = (
 
 
 def plan(plan: PoemPlan) -> Iterator[Planned]:
-    """A job for each of these pages."""
+    """Plan a job for each of these pages."""
     output = plan.settings.site.output
     counts: dict[str, int] = {}
     for document in plan.documents:
@@ -70,12 +70,12 @@ def plan(plan: PoemPlan) -> Iterator[Planned]:
 
 
 def vars_of(word: Any) -> tuple[str, int, int]:
-    """A word as the facts keep it."""
+    """Return a word as stored in the facts of the plan."""
     return word.text, word.count, word.size
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """One page."""
+    """Render one page."""
     if job.key == "style":
         style = context.templates.read_bytes("style.css")
         yield Output(context.site_path("style.css"), digest_bytes(style), lambda: [style])

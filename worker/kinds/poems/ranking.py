@@ -1,4 +1,4 @@
-"""Rankings: their blocks, for the kinds that rank, and their pages, for those that show them."""
+"""Rankings: their blocks, for the kinds that compute them, and the pages that show them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ OTHER = {"similar": "different", "different": "similar"}
 
 
 def plan_blocks(plan: Plan, kind: str, over: str, version: int, block: int) -> Iterator[Planned]:
-    """A job of `kind` for every block of documents, ranked by what the kind `over` made.
+    """Plan a job of `kind` for every block of documents, to rank by the artefact of kind `over`.
 
-    As deep as is stored for the same `over` already, if that is deep enough: asking for less
-    depth slices what there is, and asking for more ranks anew.
+    If a deeper ranking by the same artefact is stored already, its depth is kept: a smaller
+    depth only shows less of it, and a larger one ranks again.
     """
     space = plan.artefacts[over]
     stored = [
@@ -37,16 +37,16 @@ def plan_blocks(plan: Plan, kind: str, over: str, version: int, block: int) -> I
         if state == "done" and payload.get("space") == space
     ]
     depth = max([plan.depth, *stored])
-    mark = plan.artefacts[kind] = fingerprint(version, space, depth, block)
+    inputs = plan.artefacts[kind] = fingerprint(version, space, depth, block)
     for number, first, last in blocks(len(plan.documents), block):
-        path = artefact_path(kind, mark, f"{number:05}.npy")
+        path = artefact_path(kind, inputs, f"{number:05}.npy")
         payload = {"first": first, "last": last, "depth": depth, "space": space}
-        yield Planned(f"{number:05}", mark, (path,), payload, position=first)
+        yield Planned(f"{number:05}", inputs, (path,), payload, position=first)
 
 
 def plan_rankings(plan: PoemPlan, kind: str, ranking: str) -> Iterator[Planned]:
-    """A job for every document; it owns all pages of the document's ranking."""
-    mark = fingerprint(
+    """Plan a job for every document; it owns all pages of the document's ranking."""
+    inputs = fingerprint(
         VERSION, plan.artefacts[ranking], plan.artefacts["entry"], plan.depth, plan.per_page,
         plan.templates.digest(f"{kind}.html"),
     )  # fmt: skip
@@ -55,13 +55,13 @@ def plan_rankings(plan: PoemPlan, kind: str, ranking: str) -> Iterator[Planned]:
     plan.job_bytes[kind] = plan.depth * plan.entry_bytes
     for document in plan.documents:
         paths = tuple(f"{output}/{ranking_page(kind, document.slug, page)}" for page in pages)
-        yield Planned(document.identity, mark, paths, position=document.position)
+        yield Planned(document.identity, inputs, paths, position=document.position)
 
 
 def ranking_pages(
     job: Job, context: Context, kind: str, ranking: str, block: int
 ) -> Iterator[Output]:
-    """The pages of one document's ranking; `block` is how many documents a stored block ranks."""
+    """Render the pages of one document's ranking; stored blocks rank `block` documents each."""
     document = context.document(job.key)
     rows = context.artefacts.block(ranking, document.position // block)
     ranked: list[int] = rows[document.position % block][: context.facts["depth"]].tolist()
@@ -86,7 +86,7 @@ def ranking_pages(
 
 
 def _about(context: Context, kind: str, document: OrderedDocument) -> dict[str, Any]:
-    """What all pages of one ranking say of their document."""
+    """Return the template values about the document that all pages of its ranking share."""
     around = context.documents.neighbours(document.chronology)
     return {
         "document": view(context, document),

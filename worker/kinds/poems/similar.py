@@ -1,4 +1,4 @@
-"""similar: for every document the page of the others by falling cosine."""
+"""similar: the pages of all other documents by descending cosine, for every document."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ effects = False
 
 
 def plan(plan: PoemPlan) -> Iterator[Planned]:
-    """A job for every document."""
+    """Plan a job for every document."""
     return plan_rankings(plan, "similar", "rank-similar")
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The pages of one document's ranking."""
+    """Render the pages of one document's ranking."""
     from worker.kinds.vectors.rank_similar import BLOCK
 
     return ranking_pages(job, context, "similar", "rank-similar", BLOCK)

@@ -1,4 +1,4 @@
-"""word: for every word of the cloud the page of the documents nearest to it."""
+"""word: the pages of the documents nearest to each word of the cloud."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ VERSION = 1
 
 
 def plan(plan: PoemPlan) -> Iterator[Planned]:
-    """A job for every word; it owns all pages of the word."""
-    mark = fingerprint(
+    """Plan a job for every word; it owns all pages of the word."""
+    inputs = fingerprint(
         VERSION, plan.artefacts["space"], plan.artefacts["entry"], plan.depth, plan.per_page,
         plan.templates.digest("word.html"),
     )  # fmt: skip
@@ -33,11 +33,11 @@ def plan(plan: PoemPlan) -> Iterator[Planned]:
         paths = tuple(f"{plan.settings.site.output}/{word_page(word, page)}" for page in pages)
         around = words[max(0, index - 1) : index + 2]
         payload = {"index": index}
-        yield Planned(word, fingerprint(mark, around, plan.words[index].count), paths, payload)
+        yield Planned(word, fingerprint(inputs, around, plan.words[index].count), paths, payload)
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """The pages of one word."""
+    """Render the pages of one word."""
     import numpy as np
 
     from ledger.vectors.rank import nearest

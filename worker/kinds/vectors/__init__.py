@@ -1,1 +1,1 @@
-"""Job kinds that make vectors and rankings."""
+"""Job kinds that compute vectors and rankings."""

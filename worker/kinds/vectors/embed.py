@@ -1,4 +1,4 @@
-"""embed: raw vectors of documents, words and themes, a batch a job, kept for as long as they fit."""
+"""embed: raw vectors of documents, words and themes, one job per batch; kept while valid."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ VERSION = 1
 
 
 def word_identity(word: str) -> str:
-    """The identity of a word; no document's, since those have a slash and words have none."""
+    """Return the identity of a word; it has no slash, so no document has the same one."""
     return f"word:{word}"
 
 
 def theme_identity(theme: str) -> str:
-    """The identity of a theme."""
+    """Return the identity of a theme."""
     return f"theme:{theme}"
 
 
 def extra_texts(plan: Plan) -> list[Text]:
-    """The words and themes, which live in the same space as the documents."""
+    """Return the words and themes, which share the space of the documents."""
     texts = [(word_identity(word.text), word.text) for word in plan.words]
     texts += [(theme_identity(name), text) for name, text in plan.settings.themes.items()]
     return [Text(identity, fingerprint(text), text) for identity, text in texts]
 
 
 def plan(plan: Plan) -> Iterator[Planned]:
-    """Jobs that are done and still hold a vector of the plan; then jobs for what has none yet."""
+    """Plan the done jobs that still hold a needed vector, then jobs for texts without one."""
     if not plan.embeds:
         return
     embedder = make_embedder(plan.project.root, plan.settings.embedding)

@@ -1,4 +1,4 @@
-"""gram: the cosines of all pairs of documents, in fixed point, a block of rows a job."""
+"""gram: the cosines of all pairs of documents, in fixed point, one job per block of rows."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ BLOCK = 256
 
 
 def plan(plan: Plan) -> Iterator[Planned]:
-    """A job for every block of rows."""
-    mark = plan.artefacts["gram"] = fingerprint(VERSION, plan.artefacts["space"], BLOCK)
+    """Plan a job for every block of rows."""
+    inputs = plan.artefacts["gram"] = fingerprint(VERSION, plan.artefacts["space"], BLOCK)
     plan.job_bytes["gram"] = min(BLOCK, len(plan.documents)) * len(plan.documents) * 4
     for number, first, last in blocks(len(plan.documents), BLOCK):
-        path = artefact_path("gram", mark, f"{number:05}.npy")
-        yield Planned(f"{number:05}", mark, (path,), {"first": first, "last": last})
+        path = artefact_path("gram", inputs, f"{number:05}.npy")
+        yield Planned(f"{number:05}", inputs, (path,), {"first": first, "last": last})
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """Multiply one block of vectors with all of them."""
+    """Multiply one block of vectors with all vectors."""
     first, last = job.payload["first"], job.payload["last"]
 
     from ledger.vectors.rank import fixed_point
@@ -48,6 +48,6 @@ def run(job: Job, context: Context) -> Iterable[Output]:
 
 
 def gram_blocks(context: Context) -> list[npt.NDArray[np.int32]]:
-    """The blocks of rows of the matrix, each (at most BLOCK, n) int32, memory-mapped."""
+    """Return the blocks of rows of the matrix, each (at most BLOCK, n) int32, memory-mapped."""
     total = context.facts["documents"]
     return [context.artefacts.block("gram", number) for number, _, _ in blocks(total, BLOCK)]

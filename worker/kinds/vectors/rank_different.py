@@ -1,4 +1,4 @@
-"""rank-different: for every document the walk to the most different ones, a block a job."""
+"""rank-different: the walk from every document to the most different ones, one job per block."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ sites = ("poems",)
 effects = False
 VERSION = 3
 BLOCK = 64
-# Numbers that a job adds up, from which on it pays to load numba: that takes each worker 0.5 s
-# and 110 MB, and saves 0.6 s for every 10^9. A block of 7,797 documents has 10^8 at depth 200.
+# The number of additions in a job from which loading numba pays off: it costs each worker 0.5 s
+# and 110 MB, and saves 0.6 s per 10^9 additions. A block of 7,797 documents at depth 200 has 10^8.
 WORTHWHILE = 5 * 10**8
 
 
 def plan(plan: Plan) -> Iterator[Planned]:
-    """A job for every block of documents."""
+    """Plan a job for every block of documents."""
     return plan_blocks(plan, "rank-different", "gram", VERSION, BLOCK)
 
 
@@ -48,7 +48,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
 
 
 def walks(log: WorkerLog, rows: list[Indices], starts: range, depth: int) -> Indices:
-    """The walks from all of `starts`: compiled where that pays, with the same result."""
+    """Return the walks from all of `starts`, (len(starts), depth) int32; compiled if worthwhile."""
     import numpy as np
 
     from ledger.vectors.rank import different
@@ -60,13 +60,13 @@ def walks(log: WorkerLog, rows: list[Indices], starts: range, depth: int) -> Ind
 
 
 def _kernel(log: WorkerLog, additions: int) -> Kernel | None:
-    """The compiled walks, if they are worth it and the extra `fast` is installed."""
+    """Return the compiled walks if they pay off and the extra `fast` is installed, else None."""
     if additions < WORTHWHILE:
         return None
     try:
         from ledger.vectors.kernel import different
     except (ImportError, OSError, RuntimeError) as error:
-        # no numba, or no place for what it compiles: slower, and not otherwise
+        # no numba, or no writable cache folder for it: slower, with the same result
         log.warning("walking in NumPy", why=str(error), remedy="pip install 'ledger[fast]'")
         return None
     return different

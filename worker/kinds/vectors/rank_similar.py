@@ -1,4 +1,4 @@
-"""rank-similar: for every document the others by falling cosine, a block of documents a job."""
+"""rank-similar: all other documents by descending cosine, one job per block of documents."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCK = 256
 
 
 def plan(plan: Plan) -> Iterator[Planned]:
-    """A job for every block of documents."""
+    """Plan a job for every block of documents."""
     return plan_blocks(plan, "rank-similar", "space", VERSION, BLOCK) if plan.embeds else iter(())
 
 

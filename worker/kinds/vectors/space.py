@@ -29,23 +29,23 @@ NAMES = ("vectors.npy", "words.npy", "themes.npy")
 
 
 def plan(plan: Plan) -> Iterator[Planned]:
-    """One job for the whole corpus."""
+    """Plan one job for the whole corpus."""
     if not plan.embeds:
         return
     extra = [(text.identity, text.digest) for text in extra_texts(plan)]
     centre = plan.settings.embedding.centre
-    mark = fingerprint(VERSION, plan.artefacts["embed"], centre, plan.texts_digest, extra)
-    plan.artefacts["space"] = mark
+    inputs = fingerprint(VERSION, plan.artefacts["embed"], centre, plan.texts_digest, extra)
+    plan.artefacts["space"] = inputs
     yield Planned(
         key="all",
-        fingerprint=mark,
-        outputs=tuple(artefact_path("space", mark, name) for name in NAMES),
+        fingerprint=inputs,
+        outputs=tuple(artefact_path("space", inputs, name) for name in NAMES),
         payload={"centre": centre, "digests": dict(extra)},
     )
 
 
 def run(job: Job, context: Context) -> Iterable[Output]:
-    """Bring the vectors together by identity and digest, and make them comparable."""
+    """Collect the vectors by identity and digest, and project them into the common space."""
     from ledger.vectors.space import Space, centre_sample, nearest_theme
 
     digests = job.payload["digests"]
@@ -56,8 +56,8 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     extra = [(identity, digests[identity]) for identity in [*words, *themes]]
     raw = collect(shards.glob("*.npz"), [*documents, *extra])
     space = Space(raw[centre_sample(documents)], centre=job.payload["centre"])
-    placed = space.project(raw)
-    vectors, others = placed[: len(documents)], placed[len(documents) :]
+    projected = space.project(raw)
+    vectors, others = projected[: len(documents)], projected[len(documents) :]
     yield _output(job, "vectors.npy", vectors)
     yield _output(job, "words.npy", others[: len(words)])
     yield _output(job, "themes.npy", nearest_theme(vectors, others[len(words) :]))
