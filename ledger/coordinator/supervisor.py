@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledger.coordinator import cleanup
-from ledger.coordinator.orphans import end_orphans
-from ledger.coordinator.recovery import alive, job_at, recover_dead_workers
+from ledger.coordinator.recovery import (
+    alive,
+    job_in_flight,
+    recover_dead_workers,
+    recover_worker,
+)
 from ledger.coordinator.throttle import Throttle
 from ledger.coordinator.watchdog import Watchdog
 from ledger.errors import Exit, LedgerError, Reason
@@ -263,11 +267,16 @@ class Supervisor:
                 child.process.terminate()
 
     def _forget_drained(self, child: Child, worker: int | None) -> None:
-        """It was sent home before it could listen to that: nothing was in its hands."""
+        """Drained before it could handle the signal: no job was in flight."""
         if worker is not None:
-            self.store.reap_worker(self.run, worker, None, Reason("sent home"), charge=False)
-            self.store.end_worker(worker, "finished")
+            self._recover(worker, "finished", Reason("drained"))
         self._forget(child, worker)
+
+    def _recover(self, worker: int, outcome: str, reason: Reason, *, charge: bool = False) -> None:
+        recover_worker(
+            self.project, self.store, worker,
+            outcome=outcome, reason=reason, run=self.run, charge=charge,
+        )  # fmt: skip
 
     def worker_id(self, child: Child) -> int | None:
         """The id under which the worker registered itself, if it has got that far."""
@@ -296,16 +305,11 @@ class Supervisor:
         held = worker is not None and bool(self.store.rows("leases_of", worker=worker))
         if worker is not None:
             # a worker that we were told to stop at once says nothing against its job
-            charge = at_work is not None and at_work.job and not self.interrupted
-            job = at_work.job if at_work is not None and at_work.job else None
-            end_orphans(self.project.state, worker)
+            charge = at_work is not None and bool(at_work.job) and not self.interrupted
             evicted = self._watchdog is not None and worker in self._watchdog.evicted
             reason = self._silence() if evicted else _death(cause, child)
-            self.store.reap_worker(self.run, worker, job, reason, charge=bool(charge))
-            reached(Point.REAPED)
-            self.store.end_worker(worker, cause)
+            self._recover(worker, cause, reason, charge=charge)
             self._dead.append(worker)
-            worker_state.remove(self._slots, worker)
         # an exception while it settled would come again for ever
         crashed = child.process.returncode >= 0
         came_to_work = at_work is not None and (at_work.finished or held)
@@ -330,7 +334,7 @@ class Supervisor:
             return
 
         def job_of(worker: int) -> int | None:
-            return job_at(self.project, worker)
+            return job_in_flight(self.project, worker)
 
         silent = self.store.reap_expired(self.run, suspects, job_of, self._silence())
         if silent:
@@ -370,12 +374,8 @@ class Supervisor:
             child.process.wait()
             worker = self.worker_id(child)
             if worker is not None:
-                job = job_at(self.project, worker)
-                end_orphans(self.project.state, worker)
-                self.store.reap_worker(self.run, worker, job, Reason("stopped"), charge=False)
-                self.store.end_worker(worker, "stopped")
+                self._recover(worker, "stopped", Reason("stopped"))
                 self._dead.append(worker)
-                worker_state.remove(self._slots, worker)
         self.children.clear()
 
     @contextmanager

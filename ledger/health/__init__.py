@@ -52,7 +52,7 @@ CHECKS = (
     Check("counters", database.counters, database.recount, "counted again"),
     Check("plan", database.plan),
     Check("temporary", outputs.temporary, outputs.sweep, "deleted"),
-    Check("leases", work.leases, work.release_orphans, "released"),
+    Check("leases", work.leases, work.recover_workers, "released"),
     Check("workers", work.workers, work.recover_workers, "taken over from"),
     Check("stale_outputs", outputs.stale_outputs, outputs.remove_stale_outputs, "deleted"),
     Check("files", outputs.files, outputs.rebuild, AGAIN),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ledger.coordinator.recovery import recover
-from ledger.errors import Reason
 from ledger.health.finding import note, ok, warning
 from ledger.process import clock, worker_state
 from ledger.text import counted
@@ -45,15 +44,6 @@ def _is_orphan(row: Row, alive: Sequence[int], *, building: bool) -> bool:
     return bool(row["ended"]) or (not building and row["worker"] not in alive)
 
 
-def release_orphans(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Give back what dead workers hold; their jobs are not charged an attempt."""
-    del findings
-    alive = living(project, store)
-    for row in store.rows("leases_out"):
-        if _is_orphan(row, alive, building=False):
-            store.reap_worker(0, row["worker"], None, Reason("died with its run"))
-
-
 def workers(case: Case) -> Iterator[Finding]:
     """Every worker that the ledger thinks alive is, and has a coordinator."""
     rows = case.ledger.open_workers()
@@ -72,7 +62,7 @@ def workers(case: Case) -> Iterator[Finding]:
 
 
 def recover_workers(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Take over from the dead, as the next `ledger spawn` would."""
+    """Recover what dead workers left behind, as the next `ledger spawn` would."""
     del findings
     recover(project, store)
 
