@@ -347,9 +347,9 @@ class Store(Attempts):
         """The id of the worker that registered itself last, or 0."""
         return int(self.value("latest_worker") or 0)
 
-    def worker_of_process(self, run: int, pid: int, after: int) -> int | None:
-        """The id above `after` under which a process registered itself, if it has got that far."""
-        worker: int | None = self.value("worker_of_process", run=run, pid=pid, after=after)
+    def worker_of_number(self, run: int, number: int, after: int) -> int | None:
+        """The id above `after` under which worker `number` registered itself, if it has."""
+        worker: int | None = self.value("worker_of_number", run=run, number=number, after=after)
         return worker
 
     def open_workers(self) -> list[Row]:
