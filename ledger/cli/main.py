@@ -136,6 +136,9 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
 )
 @click.option("--memfree", metavar="BYTES", help="Begin nothing with less memory free, as 500M.")
 @click.option("--temp", type=float, metavar="°C", help="Begin nothing while the machine is hotter.")
+@click.option(
+    "--engine", default="local", metavar="NAME", help="Where workers run: docs/engines.md."
+)
 @click.option("--detach", is_flag=True, help="Go on in the background; `ledger attach` watches.")
 @click.option("--dry-run", is_flag=True, help="Say what would be built, and build nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")

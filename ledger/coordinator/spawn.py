@@ -17,6 +17,7 @@ from ledger.coordinator.preflight import check_before_spawn
 from ledger.coordinator.recovery import recover, requeue_lost_outputs, sole_coordinator
 from ledger.coordinator.supervisor import RunOptions, Supervisor
 from ledger.coordinator.throttle import Throttle
+from ledger.engines import LOCAL, find_engine
 from ledger.errors import Exit, LedgerError
 from ledger.planning.kinds import kinds_of_site, with_needs
 from ledger.planning.sites import load_site
@@ -51,6 +52,7 @@ class SpawnOptions:
     quiet: bool = False
     limits: dict[str, Any] = field(default_factory=dict)
     throttle: Throttle = field(default_factory=Throttle)
+    engine: str = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def run(
     report: Callable[[Store, Exit, Chosen], None] = lambda *_: None,
 ) -> Exit:
     """Build what is planned; returns the exit code, and tells `report` of it."""
+    find_engine(options.engine)  # an unknown one is refused before anything is changed
     _plan_queues_only(project)
     with sole_coordinator(project), Store(project.ledger_path) as store:
         recover(project, store)
@@ -127,6 +130,7 @@ def _supervise(
         options.workers or os.cpu_count() or 1, options.keep_going, options.cool_down,
         NICENESS if options.nice else 0,
         None if chosen.kinds is None else frozenset(chosen.kinds), chosen.queues, options.throttle,
+        find_engine(options.engine),
     )  # fmt: skip
     supervisor = Supervisor(project, store, run_options, view)
     try:
