@@ -79,7 +79,9 @@ def execute(
 
 def _failed(job: Job, error: Exception, seconds: float, context: Context) -> Settlement:
     context.log.error("job failed", job=job.name, attempt=job.attempt, error=error)
-    policy = context.policy(job) if isinstance(error, UncertainJobError) else None  # a query: only when it matters
+    policy = (
+        context.policy(job) if isinstance(error, UncertainJobError) else None
+    )  # a query: only when it matters
     return settle_failure(job, error, seconds, context.record, policy)
 
 

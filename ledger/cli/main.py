@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -13,21 +12,13 @@ import click
 
 from ledger import __version__
 from ledger.cli.queues import COMMANDS, as_json, in_project, limit_options, take_limits
-from ledger.errors import LedgerError
+from ledger.errors import OS_REMEDIES, LedgerError
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
 
 
 LEDGER_FILE = Path(".ledger", "ledger.db")
-DISK_REMEDIES = {
-    errno.ENOSPC: "make room on that disk, then do it again",
-    errno.EDQUOT: "make room on that disk, then do it again",
-    errno.EROFS: "mount that disk for writing, or move the project to another",
-    errno.EACCES: "let this user read and write there",
-    errno.EPERM: "let this user read and write there",
-    errno.EIO: "the disk fails: see `dmesg`, and copy the project to a sound one",
-}
 
 
 class Commands(click.Group):
@@ -40,10 +31,10 @@ class Commands(click.Group):
         except LedgerError as error:
             refusal = error
         except OSError as error:
-            if error.errno not in DISK_REMEDIES:
+            if error.errno not in OS_REMEDIES:
                 raise
             what = f"{error.filename or 'the disk'}: {error.strerror}"
-            refusal = LedgerError(what, remedy=DISK_REMEDIES[error.errno])
+            refusal = LedgerError(what, remedy=f"{OS_REMEDIES[error.errno]}, then try again")
         except Exception as error:
             if not hasattr(error, "sqlite_errorname"):
                 raise

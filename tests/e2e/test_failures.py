@@ -38,7 +38,7 @@ def test_a_poisoned_document_is_reported_and_the_rest_is_built(new_site):
     assert "similar/letters/3 FAILED (attempt 1 of 3, worker" in report
     assert "what     ZeroDivisionError: division by zero" in report
     assert "similar.html, line 1" in report
-    assert "remedy   mend the template" in report
+    assert "remedy   fix the template" in report
     pages = [path for path in site.tree() if path.startswith(("similar/", "different/"))]
     assert len(pages) == 23
 
