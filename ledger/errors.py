@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -143,3 +144,18 @@ class Failure:
 def _hang(text: str) -> str:
     """Keep the lines after the first under the first."""
     return text.replace("\n", "\n           ")
+
+
+# -- remedies of the operating system's errors ---------------------------------------------------
+
+OS_REMEDIES = {
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk, or raise this user's quota",
+    errno.EFBIG: "allow larger files (`ulimit -f`)",
+    errno.EROFS: "mount the disk for writing, or move the project to another",
+    errno.EACCES: "give this user permission to read and write there",
+    errno.EPERM: "give this user permission to read and write there, and look at the file's attributes",
+    errno.EIO: "the disk fails: see `dmesg`, and copy the project to a sound one",
+    errno.ENAMETOOLONG: "give the project a shorter path, or the document a shorter id",
+}
+"""What to do about an error of the operating system, by errno; for commands, workers and checks."""

@@ -1,9 +1,12 @@
-"""What a job may use: the plan's facts, documents, templates, artefacts and embedder."""
+"""What a job may use: the plan's facts, documents, templates, artefacts, embedder, its queue.
+
+Kinds read everything through `Context` and know nothing of SQLite.
+"""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ledger.errors import JobError
 from ledger.fingerprint import fingerprint
@@ -20,14 +23,13 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
     from ledger.project.templates import Templates
     from ledger.store.claims import Store
-    from ledger.store.connection import Row, Statements
     from ledger.vectors.embedders import Embedder
     from worker.artefacts import Artefacts, Entries
 
 T = TypeVar("T")
 
-# Stands where the entries go while the page around them is rendered. No text can have it:
-# the corpus readers refuse NUL.
+# Placeholder of the entries while the page around them is rendered. No text contains it: the
+# corpus readers refuse NUL.
 ENTRIES_PLACEHOLDER = "\0entries\0"
 
 # Entries are rendered once for all pages that list them, so these all lie equally deep.
@@ -39,33 +41,75 @@ def way_to_root(path: str) -> str:
     return "../" * path.count("/")
 
 
+class JobQueue(NamedTuple):
+    """What a kind may know of the queue of its job; `recipe` is JSON."""
+
+    name: str
+    kind: str
+    recipe: str
+    policy: str
+
+
+class Neighbour(NamedTuple):
+    """The document just before or after another in time."""
+
+    label: str
+    slug: str
+
+
 class Context:
     """One worker's view of the project; everything heavy is opened when it is first used.
 
-    `record` is that of the job in hand, if it is one of a queue; `scratch` is a folder that is
-    this worker's own.
+    `record` is that of the attempt in flight, if its job belongs to a queue: kinds write to it.
+    `scratch` is a folder that no other worker uses.
     """
 
     def __init__(
-        self, project: Project, facts: dict[str, Any], database: Statements, log: WorkerLog
+        self,
+        project: Project,
+        facts: dict[str, Any],
+        store: Store,
+        log: WorkerLog,
+        scratch: Path,
     ) -> None:
         self.project = project
         self.log = log
         self.settings = project.settings
         self.facts = facts
-        self.documents = Documents(database)
+        self.documents = Documents(store)
         self.record: AttemptRecord | None = None
-        self.scratch = project.state / "scratch" / "0"
-        self.store: Store | None = None
+        self.scratch = scratch
+        self._store = store
         self._kept: dict[str, Any] = {}
 
-    def queue(self, job: Job) -> Row | None:
-        """The queue of a job as it is now."""
-        return None if self.store is None else self.store.queue(job.phase)
+    def queue(self, job: Job) -> JobQueue | None:
+        """Return the queue of a job as it is now; None if the job has none."""
+        row = self._store.queue(job.phase)
+        if row is None:
+            return None
+        return JobQueue(row["name"], row["kind"], row["recipe"], row["policy"])
+
+    def policy(self, job: Job) -> str | None:
+        """Return what the queue of a job does about effects in doubt; None if it has no queue."""
+        queue = self.queue(job)
+        return None if queue is None else queue.policy
+
+    def result(self, job: Job) -> Any:
+        """Return the result of a job of a queue from an earlier run with the same inputs, or None."""
+        return self._store.result(job.id)
+
+    def neighbours(self, document: OrderedDocument) -> tuple[Neighbour | None, Neighbour | None]:
+        """Return the documents just before and just after this one in time."""
+        around = self.documents.neighbours(document.chronology)
+        older, newer = (
+            Neighbour(row["label"], row["slug"]) if row is not None else None
+            for row in map(around.get, (document.chronology - 1, document.chronology + 1))
+        )
+        return older, newer
 
     @cached_property
     def artefacts(self) -> Artefacts:
-        """What the kinds before this one made."""
+        """The artefacts of the kinds that this one needs."""
         from worker.artefacts import Artefacts
 
         return Artefacts(self.project.root, self.facts["artefacts"])
@@ -92,7 +136,7 @@ class Context:
         return make_embedder(self.project.root, self.settings.embedding)
 
     def kept(self, name: str, make: Callable[[Context], T]) -> T:
-        """What a kind, or several together, keep as long as this worker lives; made when first used."""
+        """Return what kinds keep in this worker under a name; made when first used."""
         if name not in self._kept:
             self._kept[name] = make(self)
         kept: T = self._kept[name]

@@ -1,4 +1,4 @@
-"""From an exception that a job raised to the three parts of a report."""
+"""Turn an exception that a job raised into the three parts of a report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def reason_for(job: Job, error: Exception) -> Reason:
-    """Why `job` failed; an unforeseen exception gets the line that raised it and its name."""
+    """Return why `job` failed; for an unforeseen exception, its name and the line that raised it."""
     if isinstance(error, LedgerError):
         return error.reason
     frames = traceback.extract_tb(error.__traceback__)
@@ -20,9 +20,9 @@ def reason_for(job: Job, error: Exception) -> Reason:
     frame = (templates or frames)[-1]
     where = f"{frame.filename}, line {frame.lineno}" + (f": {frame.line}" if frame.line else "")
     if templates:
-        remedy = f"mend the template or {job.key}, then `ledger retry --failed` and `ledger spawn`"
+        remedy = f"fix the template or {job.key}, then `ledger retry --failed` and `ledger spawn`"
     else:
-        remedy = "mend the cause, then `ledger retry --failed` and `ledger spawn`"
+        remedy = "fix the cause, then `ledger retry --failed` and `ledger spawn`"
     return Reason(
         f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, where, remedy
     )

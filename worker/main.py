@@ -1,4 +1,4 @@
-"""The worker's loop: claim -> run -> publish -> settle, until nothing is left."""
+"""The worker's loop: claim -> execute (run, publish) -> settle, until nothing is left."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from ledger.errors import JobError, TransientJobError, UncertainJobError
-from ledger.jobs import FIRST_QUEUE, AttemptRecord, MadeFile, Settlement
-from ledger.process import clock
-from ledger.process.fault_points import Point, reached
+from ledger.jobs import FIRST_QUEUE
 from ledger.process.logs import WorkerLog
 from ledger.process.wakeup import Wakeup
 from ledger.process.worker_state import WorkerState
@@ -25,30 +21,29 @@ from ledger.project.load import STATE_FOLDER, Project, parse_project
 from ledger.store.claims import StaleLeaseError, Store
 from ledger.store.plan import read_facts
 from worker.context import Context
-from worker.failing import reason_for
+from worker.execute import PlannedKinds, execute
 from worker.publish import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ledger.jobs import Claim, Job, Published
-    from ledger.planning.kinds import Kind
+    from ledger.jobs import Claim, Job, Settlement
+    from worker.execute import Owned
 
-# A crash repeats at most what was not settled, so pure jobs settle together for as long as
-# that is little, and jobs with effects one by one. Claims cost nothing in a crash, so a batch
-# is what fits into that time.
+# What was not settled is delivered again after a crash. So pure jobs settle together as long as
+# repeating them costs little, and jobs with effects one by one. Giving back a claim costs nothing,
+# so a batch is what fits into that time.
 SETTLE_SECONDS = 0.25
 MAX_BATCH = 256
-BACKOFF_SECONDS = 1.0
 FRESH_SECONDS = 1.0
-"""A lease that was taken or renewed so lately need not be renewed before an effect."""
+"""A lease taken or renewed within this time need not be renewed before an effect."""
 
 Finished = tuple["Job", "Settlement"]
 """A job, and how it ended."""
 
 
 class Worker:
-    """One worker process: its claim, its job in hand, its way out."""
+    """One worker process: its claim, its job in flight, its end."""
 
     def __init__(self, project: Project, run: int, number: int, cool_down: float) -> None:
         self.store = Store(project.ledger_path)
@@ -68,9 +63,8 @@ class Worker:
         self.publisher = Publisher(project.root, (output, STATE_FOLDER), self.id)
         facts = read_facts(self.store)
         self.kinds = PlannedKinds(facts["kinds"])
-        self.context = Context(self.project, facts, self.store, self.log)
-        self.context.store = self.store
-        self.context.scratch = project.state / "scratch" / str(self.id)
+        scratch = project.state / "scratch" / str(self.id)
+        self.context = Context(self.project, facts, self.store, self.log, scratch)
         self.renewed = 0.0
         self.prepared: set[str] = set()
 
@@ -80,7 +74,7 @@ class Worker:
         return self.project.settings.workers.lease_seconds
 
     def work(self) -> None:
-        """Claim and do jobs until the run is over or this worker is asked to leave."""
+        """Claim and execute jobs until the run is over or this worker is drained."""
         self.log.info("worker started", pid=os.getpid())
         claim = self._claim()
         while not self.draining:
@@ -93,7 +87,7 @@ class Worker:
             self.wakeup.wait(min(outlook.wait, 1.0))
             claim = self._claim()
         if claim is not None:
-            with suppress(StaleLeaseError):  # then there is nothing to give back
+            with suppress(StaleLeaseError):  # nothing is left to give back
                 self._settle(claim, [])
         shutil.rmtree(self.context.scratch, ignore_errors=True)
         drained = self.draining and not self.store.outlook(self.run).over
@@ -101,7 +95,7 @@ class Worker:
         self.log.info("worker left", drained=drained)
 
     def drain(self) -> None:
-        """Leave after the job in hand; may be called from a signal handler or a thread."""
+        """Leave after the job in flight; may be called from a signal handler or a thread."""
         self.draining = True
         self.wakeup.notify()
 
@@ -109,9 +103,9 @@ class Worker:
         return self.store.claim(self.run, self.id, self.batch, self.lease_seconds)
 
     def _do_batch(self, claim: Claim) -> Claim | None:
-        """Do the jobs of a claim for as long as they may settle together, and give back the rest.
+        """Execute as many jobs of a claim as may settle together, and give back the rest.
 
-        Returns the next claim, taken in the transaction that settles this one.
+        Return the next claim, taken in the transaction that settles this one.
         """
         self.heartbeat.beat_for(claim.token)
         try:
@@ -123,50 +117,41 @@ class Worker:
             return None
         finally:
             self.heartbeat.rest()
-            if self.settled:  # a line a claim, since a line a job would be a fifth of its cost
+            if self.settled:  # one line a claim: one line a job would be a fifth of the job's cost
                 self.log.info("settled", token=claim.token, jobs=self.settled)
                 self.settled = []
             if self.cool_down:
                 self.wakeup.wait(self.cool_down)
 
     def _do_jobs(self, claim: Claim) -> tuple[list[Finished], bool]:
-        """Do jobs until it is time to settle; returns what is to settle, and whether to stop."""
+        """Execute jobs until it is time to settle; return the finished, and whether to stop."""
         started = time.perf_counter()
         known = self.store.published(claim.token)
         finished: list[Finished] = []
         done, elapsed, stop = 0, 0.0, False
         for number, job in enumerate(claim.jobs, start=1):
-            if self._has_effects(job) and not self._is_cleared(claim, job):
+            if self.kinds.has_effects(job) and not self._is_cleared(claim, job):
                 break
             done = number
-            settlement = self._do(job, known.get(job.id, {}))
+            settlement = self._execute(job, known.get(job.id, {}))
             finished.append((job, settlement))
             elapsed = time.perf_counter() - started
             stop = settlement.state == "failed" and not self.keep_going
             stop = stop or self.draining or self.heartbeat.lost == claim.token
             if stop or elapsed > SETTLE_SECONDS:
                 break
-            if self._has_effects(job) and done < len(claim.jobs):
-                # that also shows that the lease, and so the next job, is still this worker's
+            if self.kinds.has_effects(job) and done < len(claim.jobs):
+                # this also proves that the lease, and with it the next job, is still held
                 self._settle(claim, finished, keep=True)
                 finished = []
         self.batch = self._next_batch(done, elapsed)
         return finished, stop
 
-    def _has_effects(self, job: Job) -> bool:
-        """Whether a job changes more than its outputs; one whose kind cannot be loaded will fail."""
-        if job.phase >= FIRST_QUEUE:
-            return True
-        try:
-            return self.kinds[job.kind].effects
-        except Exception:  # noqa: BLE001  to run it says why
-            return False
-
     def _is_cleared(self, claim: Claim, job: Job) -> bool:
-        """Whether a job with effects may begin: its time has come and its lease is fresh."""
+        """Whether a job with effects may begin: its start time has come and its lease is fresh."""
         if job.kind not in self.prepared:
             self.prepared.add(job.kind)
-            with suppress(Exception):  # what stands in its way the job itself will tell
+            with suppress(Exception):  # the job itself will fail for it, and report it
                 getattr(self.kinds[job.kind], "prepare", lambda _: None)(self.context)
         while (wait := claim.start - self.store.now()) > 0 and not self.draining:
             self.wakeup.wait(wait)
@@ -178,7 +163,7 @@ class Worker:
         return job.phase < FIRST_QUEUE or self.store.may_begin(job.phase, claim.start)
 
     def _next_batch(self, jobs: int, seconds: float) -> int:
-        """As many as should fit into SETTLE_SECONDS, growing fourfold at most."""
+        """The number of jobs that should fit into SETTLE_SECONDS, growing fourfold at most."""
         fitting = int(jobs * SETTLE_SECONDS / max(seconds, 1e-9))
         return max(1, min(fitting, jobs * 4, MAX_BATCH))
 
@@ -190,112 +175,31 @@ class Worker:
         keep: bool = False,
         proceed: bool = False,
     ) -> Claim | None:
-        """Write what came of the claim, give back or keep what was not done, go on if asked to."""
+        """Settle what is finished, give back or keep the rest, and claim more to `proceed`."""
         after = self.store.settle(
             self.run, self.id, claim.token, [settlement for _, settlement in finished], keep=keep,
             claim=self.batch if proceed and not self.draining else 0,
             lease_seconds=self.lease_seconds,
         )  # fmt: skip
-        if finished and self._has_effects(finished[-1][0]):
-            # an effect that is not settled may be repeated: it is in hand until it is
+        if finished and self.kinds.has_effects(finished[-1][0]):
+            # an effect that is not settled may be repeated: until then the job is in flight
             self.state.leave()
         self.settled += [job.name for job, _ in finished]
         if after is not None:
             self.renewed = self.store.now()
         return after
 
-    def _do(self, job: Job, owned: dict[str, Published]) -> Settlement:
-        """Run one job and publish what it makes."""
+    def _execute(self, job: Job, owned: Owned) -> Settlement:
         self.state.enter(job)
-        record = AttemptRecord(clock.wall()) if job.phase >= FIRST_QUEUE else None
-        self.context.record = record
-        reached(Point.JOB_IN_FLIGHT)
-        started = time.perf_counter()
-        try:
-            outputs = self._publish(job, owned)
-            reached(Point.JOB_RAN)
-        except Exception as error:  # noqa: BLE001  whatever a job raises is that job's failure
-            settlement = self._failed(job, error, time.perf_counter() - started)
-        else:
-            settlement = Settlement(job.id, "done", time.perf_counter() - started, outputs)
-        if record is not None:
-            settlement = settlement._replace(record=record)
-        # not in a `finally`: what ends the worker does so with the job in hand
-        if not self._has_effects(job):
+        settlement = execute(job, owned, self.kinds, self.context, self.publisher)
+        # not in a `finally`: what ends the worker ends it with the job in flight
+        if not self.kinds.has_effects(job):
             self.state.leave()
         return settlement
 
-    def _publish(self, job: Job, owned: dict[str, Published]) -> tuple[Published, ...]:
-        made = []
-        for output in self.kinds[job.kind].run(job, self.context):
-            if output.path not in owned:
-                raise JobError(
-                    f"{job.name} made {output.path}, which is not among its planned outputs",
-                    remedy=f"name it in `plan` of the kind {job.kind!r}",
-                )
-            publish = (
-                self.publisher.publish_file
-                if isinstance(output, MadeFile)
-                else self.publisher.publish
-            )
-            made.append(publish(output, owned[output.path]))
-        missing = set(owned) - {published.path for published in made}
-        if missing:
-            raise JobError(
-                f"{job.name} did not make {min(missing)}",
-                remedy=f"make it in `run` of the kind {job.kind!r}, or do not plan it",
-            )
-        return tuple(made)
-
-    def _failed(self, job: Job, error: Exception, seconds: float) -> Settlement:
-        reason = reason_for(job, error)
-        again = isinstance(error, TransientJobError) and job.attempt < job.max_attempts
-        record = self.context.record
-        if record is not None and record.retries is not None:
-            again = again and job.attempt <= record.retries
-        if isinstance(error, UncertainJobError):
-            again = again and not self._parks(job)
-        self.log.error("job failed", job=job.name, attempt=job.attempt, error=error)
-        if not again:
-            return Settlement(job.id, "failed", seconds, reason=reason)
-        delay = BACKOFF_SECONDS * 2 ** (job.attempt - 1)
-        after = max(delay, error.after if isinstance(error, TransientJobError) else 0.0)
-        return Settlement(
-            job.id, "pending", seconds, reason=reason, not_before=self.store.now() + after
-        )
-
-    def _parks(self, job: Job) -> bool:
-        """Whether what may have had its effect is not to be done again by itself."""
-        queue = self.context.queue(job)
-        return queue is not None and queue["policy"] == "park"
-
-
-class PlannedKinds(dict[str, "Kind"]):
-    """The kinds by name, each imported when its first job comes.
-
-    From the modules that the plan noted: to look for entry points in all that is installed
-    would cost every worker a tenth of its start.
-    """
-
-    def __init__(self, modules: dict[str, str]) -> None:
-        super().__init__()
-        self._modules = modules
-
-    def __missing__(self, name: str) -> Kind:
-        module = self._modules.get(name) or _installed(name)
-        kind = self[name] = cast("Kind", import_module(module))
-        return kind
-
-
-def _installed(name: str) -> str:
-    """The module of a kind that is of a queue and not of the plan."""
-    from ledger.queues.kinds import module_of
-
-    return module_of(name)
-
 
 class Heartbeat:
-    """Renews the lease of the batch in hand, from a thread with a connection of its own."""
+    """Renews the lease of the batch in flight, from a thread with a connection of its own."""
 
     def __init__(self, project: Project, lease_seconds: float) -> None:
         self.lost = 0
@@ -305,11 +209,11 @@ class Heartbeat:
         threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
 
     def beat_for(self, token: int) -> None:
-        """Keep this lease alive from now on."""
+        """Renew this lease from now on."""
         self._token = token
 
     def rest(self) -> None:
-        """Keep none."""
+        """Renew none."""
         self._token = 0
 
     def _beat(self) -> None:
@@ -323,17 +227,17 @@ class Heartbeat:
                 store = store or Store(self._project.ledger_path)
                 if not store.renew(token, self._lease_seconds) and token == self._token:
                     self.lost = token
-            except Exception:  # noqa: BLE001, S112  one missed beat is not a death; the next tries again
+            except Exception:  # noqa: BLE001, S112  one missed heartbeat loses no lease; the next tries again
                 continue
 
 
 def _as_planned(project: Project, store: Store) -> Project:
-    """The project with the settings it was planned with, whatever the file says by now."""
+    """The project with the settings of its plan, whatever ledger.toml says by now."""
     return parse_project(project.root, read_facts(store)["settings"])
 
 
 def _drain_on_signals(worker: Worker) -> None:
-    """SIGTERM: finish the job in hand. Ctrl+C: the same; a second one stops at once."""
+    """SIGTERM: finish the job in flight. Ctrl+C: the same; a second one stops at once."""
     interrupts = 0
 
     def terminate(*_: object) -> None:
@@ -351,7 +255,7 @@ def _drain_on_signals(worker: Worker) -> None:
 
 
 def _drain_with_coordinator(worker: Worker) -> None:
-    """Standard input is a pipe that only the coordinator holds open: its end is the coordinator's."""
+    """Drain when standard input ends: only the coordinator holds that pipe open."""
 
     def watch() -> None:
         while os.read(0, 64):
@@ -368,12 +272,12 @@ def main() -> None:
     worker = Worker(project, int(run), int(number), float(cool_down))
     _drain_on_signals(worker)
     _drain_with_coordinator(worker)
-    # what is kept is kept for good, and what is not is in no circles: looking for them every 700
-    # objects is a tenth of a page's cost
+    # What is kept is kept until the end, and the rest is in no reference cycles: to look for
+    # cycles every 700 objects is a tenth of what a page costs.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     worker.work()
     worker.store.close()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)  # all is written; to take Python down in order takes as long as many a job
+    os._exit(0)  # all is written; an orderly shutdown of Python takes as long as many a job

@@ -8,7 +8,7 @@ import shutil
 import stat
 from typing import TYPE_CHECKING
 
-from ledger.errors import JobError
+from ledger.errors import OS_REMEDIES, JobError
 from ledger.files import TEMPORARY_SUFFIX
 from ledger.fingerprint import digest_bytes, digest_chunks
 from ledger.jobs import Published
@@ -25,16 +25,6 @@ if TYPE_CHECKING:
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 CHUNK_BYTES = 1 << 20
-
-_CURES = {
-    errno.ENOSPC: "make room on the disk",
-    errno.EDQUOT: "make room on the disk",
-    errno.EFBIG: "let files be larger (`ulimit -f`)",
-    errno.EROFS: "let the disk be written to (it is mounted read-only)",
-    errno.EACCES: "mend the permissions of the folder",
-    errno.EPERM: "mend the permissions and attributes of the folder",
-    errno.ENAMETOOLONG: "give the project a shorter path, or the document a shorter id",
-}
 
 
 class Publisher:
@@ -79,7 +69,8 @@ class Publisher:
             raise self._refusal(output.path, path, len(data), error) from error
         except ValueError as error:  # a NUL, which the planner's slugs never have
             raise JobError(
-                f"cannot write {output.path!r}: {error}", remedy="mend the path in the job's kind"
+                f"cannot write {output.path!r}: {error}",
+                remedy="correct the path in the job's kind",
             ) from error
         return published
 
@@ -122,15 +113,15 @@ class Publisher:
     def _refusal(self, name: str, path: str, size: int, error: OSError) -> JobError:
         """What stands in the way of a file, or else what the disk said, and the remedy."""
         what = f"cannot write {name}: {error.strerror}"
-        cure = _CURES.get(error.errno or 0, "make room or mend the permissions")
+        remedy = OS_REMEDIES.get(error.errno or 0, "make room, or correct the permissions")
         if obstacle := self._obstacle(path):
-            what, cure = f"cannot write {name}: {obstacle}", "move it away"
+            what, remedy = f"cannot write {name}: {obstacle}", "move it away"
         return JobError(
-            what, context=f"{size:,} bytes", remedy=f"{cure}, then `ledger retry --failed`"
+            what, context=f"{size:,} bytes", remedy=f"{remedy}, then `ledger retry --failed`"
         )
 
     def _obstacle(self, path: str) -> str | None:
-        """What stands where a folder of `path` or the file itself should be, if that is so."""
+        """Describe what stands where a folder of `path`, or the file itself, should be; None: nothing."""
         if os.path.isdir(path):  # noqa: PTH112
             return "a folder stands there"
         folder = os.path.dirname(path)  # noqa: PTH120
@@ -146,6 +137,8 @@ class Publisher:
         folder, _ = os.path.split(path)
         self._prepare(folder)
         self._count += 1
+        # not `files.write_whole`: no fsync, no Path, and a name that is unique per writer. This
+        # is the hot path; a file lost in a power cut is found by its digest at the next spawn.
         temporary = f"{folder}/.{self._writer}.{self._count}{TEMPORARY_SUFFIX}"
         try:
             file = os.open(temporary, _NEW, 0o644)

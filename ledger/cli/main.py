@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -15,7 +14,7 @@ import click
 from ledger import __version__
 from ledger.cli.options import as_json, in_project, limit_options, take_limits
 from ledger.cli.queues import COMMANDS
-from ledger.errors import LedgerError
+from ledger.errors import OS_REMEDIES, LedgerError
 from ledger.text import counted
 
 if TYPE_CHECKING:
@@ -23,14 +22,6 @@ if TYPE_CHECKING:
 
 
 LEDGER_FILE = Path(".ledger", "ledger.db")
-DISK_REMEDIES = {
-    errno.ENOSPC: "make room on that disk, then run the command again",
-    errno.EDQUOT: "make room on that disk, then run the command again",
-    errno.EROFS: "mount that disk for writing, or move the project to another",
-    errno.EACCES: "let this user read and write there",
-    errno.EPERM: "let this user read and write there",
-    errno.EIO: "the disk fails: see `dmesg`, and copy the project to another",
-}
 
 
 class Commands(click.Group):
@@ -43,10 +34,10 @@ class Commands(click.Group):
         except LedgerError as error:
             refusal = error
         except OSError as error:
-            if error.errno not in DISK_REMEDIES:
+            if error.errno not in OS_REMEDIES:
                 raise
             what = f"{error.filename or 'the disk'}: {error.strerror}"
-            refusal = LedgerError(what, remedy=DISK_REMEDIES[error.errno])
+            refusal = LedgerError(what, remedy=f"{OS_REMEDIES[error.errno]}, then try again")
         except Exception as error:
             if not hasattr(error, "sqlite_errorname"):
                 raise
@@ -139,6 +130,9 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
 )
 @click.option("--memfree", metavar="BYTES", help="Begin nothing with less memory free, as 500M.")
 @click.option("--temp", type=float, metavar="°C", help="Begin nothing while the machine is hotter.")
+@click.option(
+    "--engine", default="local", metavar="NAME", help="Where workers run: docs/engines.md."
+)
 @click.option("--detach", is_flag=True, help="Go on in the background; `ledger attach` watches.")
 @click.option("--dry-run", is_flag=True, help="Print what would be built, and build nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")

@@ -1,4 +1,4 @@
-"""Removing what no job owns any more: stale_outputs of an older plan, temp files of the dead."""
+"""Cleanup: stale outputs of an older plan, and temporary files of dead workers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def remove_stale_outputs(project: Project, database: Statements) -> int:
     """Delete the files whose jobs are gone from the plan, and folders left empty by that.
 
-    They are noted in the ledger when the plan is made and forgotten when they are deleted,
-    so that being killed in between loses nothing. Returns how many went.
+    They are recorded in the ledger when the plan is made and forgotten when they are deleted,
+    so that a kill in between loses nothing. Return how many were deleted.
     """
     former = [project.root / home for home in read_facts(database).get("homes", [])]
     homes = {home.resolve() for home in (project.output, project.state, *former)}
@@ -53,7 +53,7 @@ def _remove(path: Path, homes: set[Path]) -> bool:
 
 
 def remove_temporary_files(project: Project, living: Iterable[int]) -> int:
-    """Delete the temp files of all but the living, who are still writing theirs."""
+    """Delete the temporary files of all workers but the live ones, which still write theirs."""
     living = tuple(living)
     for scratch in (project.state / "scratch").glob("*"):
         if scratch.name not in {str(worker) for worker in living}:

@@ -1,8 +1,8 @@
 """Processes that outlive the worker that started them.
 
-A worker that is killed cannot end what it runs, and a render may go on for hours. So all that a
-job starts carries a mark in its environment, which no new session or process group takes off,
-and whoever finds the worker dead ends what carries its mark, before the job is done again.
+A worker that is killed cannot end what it runs, and a render may go on for hours. So all that
+a job starts carries a tag in its environment, which a new session or process group keeps, and
+crash recovery ends what carries the tag before the job runs again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _LOOK_SECONDS = 0.02
 
 
 def process_tag(state: Path, worker: int) -> str:
-    """What all that a worker's jobs start has as its `LEDGER_WORKER`."""
+    """Return the value of `LEDGER_WORKER` in the environment of all that a worker's jobs start."""
     return f"{os.path.realpath(state)}:{worker}"
 
 
 def end_orphans(state: Path, worker: int) -> int:
-    """End all that a dead worker's jobs left running: TERM, a grace, KILL; returns how many.
+    """End all that a dead worker's jobs left running: TERM, a grace, KILL; return how many.
 
-    When it returns they are dead, so that a job that is done again is done by nobody else.
+    They are dead when it returns, so that a job that is delivered again does not run twice at once.
     """
     mark = process_tag(state, worker)
     found = _tagged(mark)
@@ -46,7 +46,7 @@ def _signal(pids: list[int], number: int) -> None:
 
 
 def _tagged(mark: str) -> list[int]:
-    """The processes that carry a mark; the dead that nobody has waited for yet have no more."""
+    """Return the processes with that tag; zombies have no environment any more."""
     wanted = f"{PROCESS_TAG}={mark}".encode("utf-8", "surrogateescape")
     if not Path("/proc/self/environ").exists():
         return _tagged_without_proc(mark)

@@ -74,7 +74,7 @@ def _check_folder(project: Project) -> list[Problem]:
     if not folder.is_dir():
         return [Problem(str(folder), "is not a folder", "move it away, or change [site] output")]
     if not os.access(folder, os.W_OK):
-        return [Problem(str(folder), "cannot be written to", "mend its permissions")]
+        return [Problem(str(folder), "cannot be written to", "correct its permissions")]
     return []
 
 

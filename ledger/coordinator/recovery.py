@@ -1,4 +1,4 @@
-"""Who coordinates a project, and what is taken over from a coordinator that is dead."""
+"""Crash recovery: the coordinator's lock, and what happens to a dead worker and its jobs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ledger.coordinator import cleanup
 from ledger.coordinator.orphans import end_orphans
 from ledger.errors import LockedError, Reason
 from ledger.process import worker_state
+from ledger.process.fault_points import Point, reached
 from ledger.process.locks import is_locked, lock
 
 if TYPE_CHECKING:
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
     from ledger.store.claims import Store
 
+DIED_WITH_RUN = Reason("the worker died with its run")
+
 
 @contextmanager
 def sole_coordinator(project: Project) -> Iterator[None]:
-    """Hold the project: planning and building are done by one process at a time.
+    """Hold the project's lock: one process at a time plans or builds.
 
     Raises:
-        LockedError: another `ledger init` or `ledger spawn` is at work here.
+        LockedError: another `ledger init` or `ledger spawn` holds it.
     """
     project.state.mkdir(parents=True, exist_ok=True)
     file = os.open(project.state / "coordinator", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -52,24 +55,24 @@ def coordinator_lives(project: Project) -> bool:
 
 
 def recover(project: Project, store: Store) -> list[int]:
-    """Take over from a coordinator that died: what its dead workers held is pending again.
+    """Recover from a coordinator that died: what its dead workers held is pending again.
 
-    Nothing is charged an attempt: that a whole run was killed is no evidence against a job.
-    Returns the dead workers. Those that still live finish the job in hand and leave.
+    No attempt is charged: that a whole run was killed is no evidence against a job. Returns the
+    dead workers. Those that are alive finish the job in flight and leave.
     """
     store.recover_after_reboot()
-    dead = recover_dead_workers(project, store)
+    dead = [*recover_dead_workers(project, store), *_recover_leases_of_ended(project, store)]
     worker_state.sweep(project.state / "workers", keep=alive(store))
     last = store.last_run()
-    if dead or last is None or last["ended_at"] is None:  # a run that ends sweeps for itself
+    if dead or last is None or last["ended_at"] is None:  # a run that ends cleans up by itself
         cleanup.remove_temporary_files(project, alive(store))
     return dead
 
 
 def recover_dead_workers(project: Project, store: Store, *, but_of: int | None = None) -> list[int]:
-    """Take back at once what workers held that are dead, but for those of one run; returns them.
+    """Recover every dead worker at once, except those of run `but_of`; return their ids.
 
-    One that outlived its coordinator may die later, and need not keep its job until the lease ends.
+    A worker that outlived its coordinator may die later; its job need not wait for the lease.
     """
     folder = project.state / "workers"
     dead = [
@@ -78,26 +81,57 @@ def recover_dead_workers(project: Project, store: Store, *, but_of: int | None =
         if row["run"] != but_of and not worker_state.is_alive(folder, row["id"])
     ]
     for worker in dead:
-        end_orphans(project.state, worker)
-        job = job_at(project, worker)
-        store.reap_worker(0, worker, job, Reason("the worker died with its run"), charge=False)
-        store.end_worker(worker, "abandoned")
+        recover_worker(project, store, worker, outcome="abandoned", reason=DIED_WITH_RUN)
     return dead
 
 
-def job_at(project: Project, worker: int) -> int | None:
-    """The job that a worker has, or had, in hand."""
+def _recover_leases_of_ended(project: Project, store: Store) -> list[int]:
+    """Recover workers that are recorded as ended and yet hold a lease; return their ids."""
+    ended = sorted({row["worker"] for row in store.rows("leases_out") if row["ended"]})
+    for worker in ended:
+        recover_worker(project, store, worker, outcome="abandoned", reason=DIED_WITH_RUN)
+    return ended
+
+
+def recover_worker(
+    project: Project,
+    store: Store,
+    worker: int,
+    *,
+    outcome: str,
+    reason: Reason,
+    run: int = 0,
+    charge: bool = False,
+) -> None:
+    """Do all that a dead worker requires, in the one order that is safe; the only such place.
+
+    End the processes that its job left running, so that the job cannot run twice at once. Then
+    take back its leases: the job in flight is charged an attempt if `charge`, and if it belongs
+    to a queue it is in doubt, and what it reserved counts as spent. The state file goes last,
+    since only it says which job was in flight: a crash in between finds it again.
+
+    `run` is the run that the charge is recorded under; 0: the latest.
+    """
+    end_orphans(project.state, worker)
+    store.reap_worker(run, worker, job_in_flight(project, worker), reason, charge=charge)
+    reached(Point.REAPED)
+    store.end_worker(worker, outcome)
+    worker_state.remove(project.state / "workers", worker)
+
+
+def job_in_flight(project: Project, worker: int) -> int | None:
+    """Return the job that a worker is at, or was at when it died."""
     at_work = worker_state.in_flight(project.state / "workers", worker)
     return at_work.job if at_work is not None and at_work.job else None
 
 
 def alive(store: Store) -> list[int]:
-    """The workers that have not been seen to end."""
+    """Return the workers that are not recorded as ended."""
     return [row["id"] for row in store.open_workers()]
 
 
 def requeue_lost_outputs(project: Project, store: Store) -> int:
-    """Put back the done jobs whose files are gone or of another size; returns how many."""
+    """Requeue the done jobs whose files are missing or of another size; return how many."""
     root = str(project.root)  # a Path for each of 20,000 files costs more than looking at them
     lost = {
         row["job"]

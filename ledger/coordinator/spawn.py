@@ -15,6 +15,7 @@ from ledger.coordinator.preflight import check_before_spawn
 from ledger.coordinator.recovery import recover, requeue_lost_outputs, sole_coordinator
 from ledger.coordinator.supervisor import RunOptions, Supervisor
 from ledger.coordinator.throttle import Throttle
+from ledger.engines import LOCAL, find_engine
 from ledger.errors import Exit, LedgerError
 from ledger.planning.kinds import kinds_of_site, with_needs
 from ledger.planning.sites import load_site
@@ -47,6 +48,7 @@ class SpawnOptions:
     quiet: bool = False
     limits: dict[str, Any] = field(default_factory=dict)
     throttle: Throttle = field(default_factory=Throttle)
+    engine: str = LOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def run(
     report: Callable[[Store, Finished], None] = lambda *_: None,
 ) -> Exit:
     """Build what is planned; returns the exit code, and calls `report` with how it ended."""
+    find_engine(options.engine)  # an unknown one is refused before anything is changed
     _plan_queues_only(project)
     with sole_coordinator(project), Store(project.ledger_path) as store:
         recover(project, store)
@@ -129,6 +132,7 @@ def _supervise(
         options.workers or os.cpu_count() or 1, options.keep_going, options.cool_down,
         NICENESS if options.nice else 0,
         None if chosen.kinds is None else frozenset(chosen.kinds), chosen.queues, options.throttle,
+        find_engine(options.engine),
     )  # fmt: skip
     supervisor = Supervisor(project, store, run_options, view)
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -13,10 +12,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ledger.coordinator import cleanup
-from ledger.coordinator.orphans import end_orphans
-from ledger.coordinator.recovery import alive, job_at, recover_dead_workers
+from ledger.coordinator.crash_loop import CrashLoop
+from ledger.coordinator.recovery import (
+    alive,
+    job_in_flight,
+    recover_dead_workers,
+    recover_worker,
+)
 from ledger.coordinator.throttle import Throttle
 from ledger.coordinator.watchdog import Watchdog
+from ledger.engines import Engine, WorkerCommand, find_engine
 from ledger.errors import Exit, LedgerError, Reason
 from ledger.jobs import FIRST_QUEUE
 from ledger.process import worker_state
@@ -31,22 +36,20 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from ledger.engines import RunningWorker
     from ledger.project.load import Project
     from ledger.store.claims import KindCount, Store
     from ledger.store.connection import Row
 
 TICK_SECONDS = 0.05
 REAP_SECONDS = 1.0
-# Workers that die before they have anything in hand, one after the other, mean that no
-# worker can start here; going on would start them for ever.
-CRASH_LOOP_LIMIT = 3
 TAIL_BYTES = 4096
 CORES = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What `ledger spawn` was asked for."""
+    """Options of `ledger spawn` that concern the run itself."""
 
     workers: int
     keep_going: bool = False
@@ -55,16 +58,17 @@ class RunOptions:
     kinds: frozenset[str] | None = None
     queues: frozenset[int] = frozenset()
     throttle: Throttle = field(default_factory=Throttle)
+    engine: Engine = field(default_factory=lambda: find_engine("local"))
 
 
 @dataclass(slots=True)
 class Child:
-    """A worker process of this coordinator. `lifeline` closes when the coordinator is gone."""
+    """A worker of this coordinator; `drained`: it was asked to leave since nothing is left to do."""
 
     number: int
-    process: subprocess.Popen[bytes]
+    process: RunningWorker
     errors: Path
-    after: int  # its id is above that of all workers that were registered before it
+    after: int  # its id is greater than those of all workers that registered before its start
     id: int | None = None
     drained: bool = False
 
@@ -83,7 +87,7 @@ class Supervisor:
     stopping: bool = False
     deaths: int = 0
     throttled: str | None = None
-    _failed_starts: int = 0
+    _crash_loop: CrashLoop = field(default_factory=lambda: CrashLoop(1, 0))
     _wakeup: Wakeup = field(default_factory=Wakeup)
     _dead: list[int] = field(default_factory=list)
     _vacant: list[int] = field(default_factory=list)
@@ -93,13 +97,14 @@ class Supervisor:
     _log: FilteringBoundLogger | None = None
 
     def supervise(self) -> Exit:
-        """Build until everything is done, something failed, or somebody says stop."""
+        """Run until every job is settled, one failed, or a signal asks for the end."""
         options = self.options
         queues = None if options.kinds is None else options.queues
         self.run = self.store.start_run(
             options.workers, keep_going=options.keep_going, queues=queues
         )
-        self._vacant = list(range(1, self.options.workers + 1))
+        self._vacant = list(range(1, options.workers + 1))
+        self._crash_loop = CrashLoop(min(options.workers, CORES), self._settled())
         outcome = "crashed"
         self._watchdog = Watchdog(self.project)
         try:
@@ -130,13 +135,15 @@ class Supervisor:
             self.watch(self)
 
     def _fill_vacancies(self) -> bool:
-        """Start the workers that are missing, if there is something to do for them.
+        """Start the workers that are missing; return whether there is work left for any.
 
         No more of them at once than there are cores: twelve that start together on two
         cores are all late, while one that starts alone is at work in a third of a second.
         """
         if self.stopping or not self._vacant or self.store.outlook(self.run).over:
             return False
+        if self._crash_loop.is_waiting(time.monotonic()) and self._are_at_work():
+            return True
         starting = sum(self.worker_id(child) is None for child in self.children)
         called: list[Child] = []
         for number in self._vacant[: max(0, CORES - starting)]:
@@ -145,13 +152,13 @@ class Supervisor:
             self._vacant.remove(number)
             called.append(self._start(number))
             self.children.append(called[-1])
-        if self.stopping:  # it came before the new ones were among the children
+        if self.stopping:  # the signal came before the new workers were among the children
             self.drain()
         self._called += called
         return True
 
     def _apply_throttle(self) -> None:
-        """Hold claims back for as long as the machine is busy or hot."""
+        """Allow no new claims for as long as the machine is busy or hot."""
         why = self.options.throttle.why()
         if why != self.throttled:
             self.throttled = why
@@ -159,10 +166,13 @@ class Supervisor:
             self.log.info("held" if why else "going on", why=why)
 
     def _log_calls(self) -> None:
-        """Once they are at work: to open the log takes a tenth of a second of a core."""
+        """Log the starts once all are at work: opening the log takes a core a tenth of a second."""
         if self._called and all(self.worker_id(child) is not None for child in self.children):
             for child in self._called:
-                self.log.info("worker called", worker=child.number, pid=child.process.pid)
+                process = child.process
+                self.log.info(
+                    "worker called", worker=child.number, pid=process.pid, host=process.host
+                )
             self._called.clear()
 
     def _exit_code(self) -> Exit:
@@ -180,7 +190,7 @@ class Supervisor:
         return Exit.BUDGET if exhausted else Exit.LOCKED
 
     def counts(self) -> list[KindCount]:
-        """Where the jobs stand that the run is about."""
+        """Counts of the jobs that the run is about, by kind and state."""
         kinds, queues = self.options.kinds, self.options.queues
         return [
             count
@@ -199,7 +209,7 @@ class Supervisor:
 
     @property
     def worker_count(self) -> int:
-        """How many workers were asked for."""
+        """Number of workers asked for."""
         return self.options.workers
 
     @property
@@ -209,7 +219,7 @@ class Supervisor:
 
     @property
     def log(self) -> FilteringBoundLogger:
-        """The log of the run; opened after the first worker was called, to call it sooner."""
+        """The log of the run, opened after the first worker was started: that one starts sooner."""
         if self._log is None:
             self._log = run_log(self.project.state, self.run)
         return self._log
@@ -218,65 +228,59 @@ class Supervisor:
 
     def _start(self, number: int) -> Child:
         errors = self.project.state / "logs" / f"run-{self.run:05}.worker-{number:02}.stderr"
-        errors.parent.mkdir(parents=True, exist_ok=True)
-        command = [
-            # -P: a json.py in the project's folder is not Python's
-            sys.executable, "-P", "-m", "worker", str(self.project.root),
-            str(self.run), str(number), str(self.options.cool_down),
-        ]  # fmt: skip
         after = self.store.latest_worker()
-        with errors.open("ab") as stream:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,  # the lifeline: it ends when the coordinator does
-                stdout=stream,
-                stderr=stream,
-                env=worker_environment(),
-                cwd=self.project.root,
-            )
-        if self.options.nice:
-            os.setpriority(os.PRIO_PROCESS, process.pid, self.options.nice)
+        process = self.options.engine.start(self._command(number, errors))
         reached(Point.WORKER_CALLED)
         return Child(number, process, errors, after)
 
+    def _command(self, number: int, errors: Path) -> WorkerCommand:
+        arguments = (
+            # -P: a json.py in the project's folder is not Python's
+            sys.executable, "-P", "-m", "worker", str(self.project.root),
+            str(self.run), str(number), str(self.options.cool_down),
+        )  # fmt: skip
+        return WorkerCommand(
+            arguments, worker_environment(), self.project.root, errors, self.options.nice
+        )
+
     def _collect(self) -> None:
-        """Look after the workers that have ended."""
-        for child in [child for child in self.children if child.process.poll() is not None]:
+        """Deal with the workers that have ended: clean exit, drained before it began, or death."""
+        ended = [(child, child.process.exit_code()) for child in self.children]
+        for child, code in ended:
+            if code is None:
+                continue
             self.children.remove(child)
-            if child.process.stdin:
-                child.process.stdin.close()
+            child.process.release()
             worker = self.worker_id(child)
-            if child.process.returncode == 0 and self._has_left(worker):
+            if code == 0 and self._has_left(worker):
                 self._forget(child, worker)
                 self._drain_idle()
-            elif child.drained and child.process.returncode == -signal.SIGTERM:
+            elif child.drained and code == -signal.SIGTERM:
                 self._forget_drained(child, worker)
             else:
-                self._recover_worker(child, worker)
+                self._replace_dead(child, worker, code)
 
     def _drain_idle(self) -> None:
-        """One has left since there is nothing more to do: the idle need not find that out."""
+        """Drain the idle workers when nothing is left to do, instead of letting each find out."""
         if self.children and self.store.outlook(self.run).over:
             for child in self.children:
                 child.drained = True
-                child.process.terminate()
+                child.process.drain()
 
     def _forget_drained(self, child: Child, worker: int | None) -> None:
-        """It was sent home before it could listen to that: nothing was in its hands."""
+        """Recover a worker that SIGTERM ended before it could handle it: no job was in flight."""
         if worker is not None:
-            self.store.reap_worker(self.run, worker, None, Reason("sent home"), charge=False)
-            self.store.end_worker(worker, "finished")
+            self._recover(worker, "finished", Reason("drained"))
         self._forget(child, worker)
 
     def worker_id(self, child: Child) -> int | None:
-        """The id under which the worker registered itself, if it has got that far."""
+        """Return the id under which the worker registered itself; None if it has not yet."""
         if child.id is None:
-            pid = child.process.pid
-            child.id = self.store.worker_of_process(self.run, pid, child.after)
+            child.id = self.store.worker_of_number(self.run, child.number, child.after)
         return child.id
 
     def _has_left(self, worker: int | None) -> bool:
-        """Whether the worker noted its own end; else a job ended it, whatever its exit code."""
+        """Whether the worker recorded its own end; else a job ended it, whatever its exit code."""
         return worker is not None and worker not in alive(self.store)
 
     def _forget(self, child: Child, worker: int | None) -> None:
@@ -285,57 +289,79 @@ class Supervisor:
         if child.errors.exists() and child.errors.stat().st_size == 0:
             child.errors.unlink()
 
-    def _recover_worker(self, child: Child, worker: int | None) -> None:
-        """A worker died: take back what it held, charge the job it was at, start another."""
+    # -- dead workers -------------------------------------------------------------------
+
+    def _replace_dead(self, child: Child, worker: int | None, code: int) -> None:
+        """Recover a worker that died, charge the attempt to its job, and start another worker."""
         self.deaths += not self.interrupted
-        self.log.warning("worker died", worker=child.number, code=child.process.returncode)
+        self.log.warning("worker died", worker=child.number, code=code)
         reached(Point.WORKER_DEAD)
-        at_work = worker_state.in_flight(self._slots, worker) if worker is not None else None
-        cause = _cause(child.process.returncode)
-        held = worker is not None and bool(self.store.rows("leases_of", worker=worker))
+        job = job_in_flight(self.project, worker) if worker is not None else None
+        held_jobs = worker is not None and self._has_begun(worker)
         if worker is not None:
-            # a worker that we were told to stop at once says nothing against its job
-            charge = at_work is not None and at_work.job and not self.interrupted
-            job = at_work.job if at_work is not None and at_work.job else None
-            end_orphans(self.project.state, worker)
-            evicted = self._watchdog is not None and worker in self._watchdog.evicted
-            reason = self._silence() if evicted else _death(cause, child)
-            self.store.reap_worker(self.run, worker, job, reason, charge=bool(charge))
-            reached(Point.REAPED)
-            self.store.end_worker(worker, cause)
+            # a worker that a second interrupt ended says nothing against its job
+            charge = job is not None and not self.interrupted
+            self._recover(worker, _cause(code), self._death(child, worker, code), charge=charge)
             self._dead.append(worker)
-            worker_state.remove(self._slots, worker)
-        # an exception while it settled would come again for ever
-        crashed = child.process.returncode >= 0
-        came_to_work = at_work is not None and (at_work.finished or held)
-        fruitful = at_work is not None and (at_work.job or (came_to_work and not crashed))
-        self._failed_starts = 0 if fruitful else self._failed_starts + 1
-        if self._failed_starts >= CRASH_LOOP_LIMIT and not self.interrupted:
+        if job is not None or (held_jobs and code < 0):
+            self._crash_loop.reset()
+        elif held_jobs:
+            self._crash_loop.add_failed_settlement()
+        else:
+            self._crash_loop.add_failed_start(
+                settled=self._settled(), others_at_work=self._are_at_work(), now=time.monotonic()
+            )
+        if self._crash_loop.is_certain and not self.interrupted:
             raise LedgerError(
-                f"workers cannot start: {cause}",
+                f"workers cannot start: {_cause(code)}",
                 context=_tail(child.errors) or f"nothing in {child.errors}",
-                remedy="mend what the lines above name; `ledger spawn` then goes on from here",
+                remedy="fix what the lines above name; `ledger spawn` then continues from here",
             )
         self._vacant.append(child.number)
 
-    def _reap_expired(self) -> None:
-        """Take back what is held beyond its lease by workers of other coordinators.
+    def _recover(self, worker: int, outcome: str, reason: Reason, *, charge: bool = False) -> None:
+        recover_worker(
+            self.project, self.store, worker,
+            outcome=outcome, reason=reason, run=self.run, charge=charge,
+        )  # fmt: skip
 
-        At the second look, and not before the warden has ended a worker that was still there.
+    def _has_begun(self, worker: int) -> bool:
+        """Whether a worker has held a job: such a one was able to start."""
+        at_work = worker_state.in_flight(self._slots, worker)
+        return at_work is not None and bool(
+            at_work.job or at_work.finished or self.store.rows("leases_of", worker=worker)
+        )
+
+    def _are_at_work(self) -> bool:
+        ids = map(self.worker_id, self.children)
+        return any(worker is not None and self._has_begun(worker) for worker in ids)
+
+    def _settled(self) -> int:
+        return sum(count.done + count.failed for count in self.store.counts())
+
+    def _death(self, child: Child, worker: int, code: int) -> Reason:
+        if self._watchdog is not None and worker in self._watchdog.evicted:
+            return self._silence()
+        return _death(_cause(code), child)
+
+    def _reap_expired(self) -> None:
+        """Reap the leases that expired under workers of other coordinators.
+
+        At the second look, and not before the watchdog has ended a worker that was still alive.
         """
         suspects, self._suspects = self._suspects, self.store.expired()
-        suspects = {token for token in suspects if self._is_out_of_the_way(token)}
+        suspects = {token for token in suspects if self._is_dead_or_unreachable(token)}
         if not suspects:
             return
 
         def job_of(worker: int) -> int | None:
-            return job_at(self.project, worker)
+            return job_in_flight(self.project, worker)
 
         silent = self.store.reap_expired(self.run, suspects, job_of, self._silence())
         if silent:
             self.log.warning("leases reaped", workers=silent)
 
-    def _is_out_of_the_way(self, token: int) -> bool:
+    def _is_dead_or_unreachable(self, token: int) -> bool:
         worker = self.store.expired_leases().get(token)
         if worker is None:
             return False
@@ -357,31 +383,28 @@ class Supervisor:
     # -- the end ------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """No new claims; the jobs in hand are finished."""
+        """Ask every worker to finish the job in flight, claim no more, and leave."""
         self.stopping = True
         for child in self.children:
-            child.process.terminate()
+            child.process.drain()
 
     def _kill_all(self) -> None:
+        """Kill and recover the workers that are left when the run ends otherwise than by itself."""
         for child in self.children:
             child.process.kill()
         for child in self.children:
             child.process.wait()
             worker = self.worker_id(child)
             if worker is not None:
-                job = job_at(self.project, worker)
-                end_orphans(self.project.state, worker)
-                self.store.reap_worker(self.run, worker, job, Reason("stopped"), charge=False)
-                self.store.end_worker(worker, "stopped")
+                self._recover(worker, "stopped", Reason("stopped"))
                 self._dead.append(worker)
-                worker_state.remove(self._slots, worker)
         self.children.clear()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """First Ctrl+C or SIGTERM: drain. A second signal, one of the two a Ctrl+C: stop at once.
 
-        Of two that come together Python tells the lower number first, whichever was sent first.
+        Of two that come together Python handles the lower number first, whichever was sent first.
         """
         seen: set[int] = set()
 
@@ -409,7 +432,7 @@ class Supervisor:
 
 
 def worker_environment() -> dict[str, str]:
-    """One numeric thread a worker: they share the cores among themselves already."""
+    """Environment of a worker: one numeric thread, since the workers share the cores already."""
     single = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     return {**os.environ, **dict.fromkeys(single, "1"), "TOKENIZERS_PARALLELISM": "false"}
 
@@ -429,7 +452,7 @@ def _death(cause: str, child: Child) -> Reason:
         f"the worker died while it was at this job: {cause}",
         context="; ".join(filter(None, [hint, _tail(child.errors)])) or "it left no message",
         remedy="find out what this job does that kills a process (memory? a template that never "
-        "ends?), mend it, then `ledger retry --failed` and `ledger spawn`",
+        "ends?), fix it, then `ledger retry --failed` and `ledger spawn`",
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """What the machine must keep to; None: no matter.
+    """Limits of the machine below which no job begins; None: no limit.
 
     `load` is the most for the load average of the last minute, `memfree` the least memory in
     bytes that is free for others, `temperature` the most for the hottest sensor, in °C.
@@ -20,13 +20,13 @@ class Throttle:
     temperature: float | None = None
 
     def notes(self) -> list[str]:
-        """What of it cannot be kept here, which is not to be taken for keeping it."""
+        """Return warnings about limits that this machine cannot measure, and so does not keep."""
         if self.temperature is None or hottest_sensor() is not None:
             return []
         return ["no sensor tells a temperature on this machine: --temp holds nothing back"]
 
     def why(self) -> str | None:
-        """Why nothing new should begin now; None when it may."""
+        """Return the reason to begin no job now; None if there is none."""
         if self.load is not None and (load := os.getloadavg()[0]) > self.load:
             return f"the load is {load:.1f}, more than {self.load:g}"
         if self.memfree is not None and (free := _free_memory()) < self.memfree:
@@ -44,7 +44,7 @@ def _free_memory() -> int:
 
 
 def hottest_sensor() -> float | None:
-    """The temperature of the hottest sensor in °C; None where none tells, as in most VMs."""
+    """Return the temperature of the hottest sensor in °C; None without one, as in most VMs."""
     import psutil
 
     read = getattr(psutil, "sensors_temperatures", None)

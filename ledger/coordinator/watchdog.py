@@ -1,10 +1,10 @@
-"""The warden: ends workers that give no sign of life for longer than their lease.
+"""Watchdog: kills workers that sent no heartbeat for longer than their lease.
 
-Taking a lease back is not enough. A worker that was stopped in the middle of a job goes on
-with it when it wakes, while another already does the same; and one that was stopped within
-a transaction keeps everybody else from writing, the coordinator too. So the silent are
-killed first, and what they held is taken back when they are seen to be dead. That has to
-happen in a thread that reads and never writes, since a writer may be what is stuck.
+To reap the lease is not enough. A worker that was stopped in the middle of a job continues it
+when it wakes, while another already runs the same job; and one that was stopped within a
+transaction keeps all others from writing, the coordinator too. So a silent worker is killed first,
+and its leases are reaped once it is dead. That happens in a thread that only reads, since the
+write lock may be what is stuck.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ LOOK_SECONDS = 1.0
 
 
 class Watchdog:
-    """Looks after all workers of a ledger, also those that another coordinator left behind.
+    """Watches all workers of a ledger, also those that another coordinator left behind.
 
-    One look is not enough: when a whole run was stopped and goes on (Ctrl+Z, `fg`), all leases
-    are found expired before their holders could renew them. `evicted` are those it has ended,
-    and `unreachable` those of them that it may not kill.
+    A lease has to be found expired twice: when a whole run was stopped and continues (Ctrl+Z,
+    `fg`), all leases are found expired before their holders could renew them. `evicted` are the
+    workers that it has killed, `unreachable` those of them that it has no permission to kill.
     """
 
     def __init__(self, project: Project) -> None:
@@ -49,7 +49,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, daemon=True, name="watchdog")
 
     def __enter__(self) -> Self:
-        """Look about once a second from now on."""
+        """Start to look about once a second."""
         self._thread.start()
         return self
 
@@ -64,9 +64,9 @@ class Watchdog:
                     self.look(store)
 
     def look(self, store: Store) -> None:
-        """End the workers whose lease is found expired again, and a stopped one in everyone's way.
+        """Kill the workers whose lease is found expired again, and a stopped one that blocks writers.
 
-        While nobody gets to write, nobody can renew: then an expired lease says nothing.
+        While no process can write, none can renew: then an expired lease proves nothing.
         """
         workers = {row["id"]: row for row in store.open_workers()}
         writer, stuck_for = self._stuck_writer(store)
@@ -81,7 +81,7 @@ class Watchdog:
         self._suspects = set(leases)
 
     def _stuck_writer(self, store: Store) -> tuple[WriteLockOwner | None, float]:
-        """Who is in the write transaction that the last look saw him in, and for how long."""
+        """Return the process that was in its write transaction at the last look already, and for how long."""
         writer, now = store.writer(), store.now()
         known, since = self._writer
         if writer is not None and writer == known:
@@ -99,7 +99,7 @@ class Watchdog:
                 _kill(worker["pid"], partial(worker_state.is_alive, folder, worker["id"]))
             except ProcessLookupError:
                 continue
-            except PermissionError:  # another user's: the fence has to do
+            except PermissionError:  # another user's: only the fencing token protects its jobs
                 self.unreachable.add(worker["id"])
 
 

@@ -1,7 +1,7 @@
-"""The health of a project: a registry of checks, each a function that looks and tells.
+"""The health of a project: a registry of checks, each a function that yields findings.
 
-`ledger doctor` runs all of them; none of them writes. What can be mended without harm has a
-second function, which is called with what the check found.
+`ledger doctor` runs all of them; none of them writes. A check whose findings can be fixed without
+harm has a second function, which is called with them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import LedgerError
 from ledger.health import database, machine, outputs, queues, vectors, work
-from ledger.health.context import Case
+from ledger.health.context import CheckContext
 from ledger.health.finding import Finding, note, refused
 
 if TYPE_CHECKING:
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
     from ledger.store.claims import Store
 
-    Look = Callable[[Case], Iterable[Finding]]
-    Mend = Callable[[Project, Store, Sequence[Finding]], None]
+    Look = Callable[[CheckContext], Iterable[Finding]]
+    Fix = Callable[[Project, Store, Sequence[Finding]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check by name; `mended` says what its `fix` does with what it found.
+    """A check by name; `done` says what its `fix` did with each finding.
 
     `always`: it also makes sense when the ledger cannot be read.
     """
 
     name: str
     look: Look
-    fix: Mend | None = None
-    mended: str = ""
+    fix: Fix | None = None
+    done: str = ""
     always: bool = False
 
 
 AGAIN = "`ledger spawn` builds it again"
 
-# Mended in this order: the counters first, since every later change of a job moves them; runs
+# Fixed in this order: the counters first, since every later change of a job moves them; runs
 # after files, since `spawn` hashes what an open run made, and a closed one's it trusts.
 CHECKS = (
     Check("sqlite", machine.sqlite, always=True),
@@ -52,8 +52,8 @@ CHECKS = (
     Check("counters", database.counters, database.recount, "counted again"),
     Check("plan", database.plan),
     Check("temporary", outputs.temporary, outputs.sweep, "deleted"),
-    Check("leases", work.leases, work.release_orphans, "released"),
-    Check("workers", work.workers, work.recover_workers, "taken over from"),
+    Check("leases", work.leases, work.recover_workers, "released"),
+    Check("workers", work.workers, work.recover_workers, "recovered"),
     Check("stale_outputs", outputs.stale_outputs, outputs.remove_stale_outputs, "deleted"),
     Check("files", outputs.files, outputs.rebuild, AGAIN),
     Check("vectors", vectors.shards, outputs.rebuild, AGAIN),
@@ -77,7 +77,7 @@ class Looked:
 
     @property
     def bad(self) -> list[Finding]:
-        """What is to be done something about."""
+        """The findings that require action."""
         return [finding for finding in self.findings if finding.bad]
 
 
@@ -87,17 +87,17 @@ def examine(project: Project, *, building: bool) -> list[Looked]:
     Raises:
         LedgerError: there is no ledger to look at.
     """
-    with closing(Case(project, building=building)) as case:
-        return [Looked(check, tuple(_look(check, case))) for check in CHECKS]
+    with closing(CheckContext(project, building=building)) as context:
+        return [Looked(check, tuple(_look(check, context))) for check in CHECKS]
 
 
-def _look(check: Check, case: Case) -> list[Finding]:
-    if not (check.always or case.readable):
-        return [note("not looked at: the ledger has to be mended first", case.name)]
+def _look(check: Check, context: CheckContext) -> list[Finding]:
+    if not (check.always or context.readable):
+        return [note("not looked at: the ledger has to be repaired first", context.name)]
     found: list[Finding] = []
     try:
-        found.extend(check.look(case))
-    except LedgerError as problem:  # one check that cannot go on does not keep the others back
+        found.extend(check.look(context))
+    except LedgerError as problem:  # one check that cannot go on does not stop the others
         found.append(refused(problem))
     return found
 

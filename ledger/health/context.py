@@ -1,12 +1,13 @@
-"""What the checks look at: a project and its ledger, opened to read, in whatever state it is."""
+"""Input of the checks: a project and its ledger, opened read-only in whatever state it is."""
 
 from __future__ import annotations
 
+import errno
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ledger.errors import LedgerError
+from ledger.errors import OS_REMEDIES, LedgerError
 from ledger.health.finding import MOVE_AWAY
 from ledger.store.claims import Store
 from ledger.store.connection import Database, T, migrations
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
     from ledger.store.connection import Row
 
-# By the beginning of SQLite's own name for it; what is not here is told in SQLite's words.
+# By a prefix of SQLite's own name for the error; for others there is only SQLite's message.
 REMEDIES = {
     "SQLITE_CORRUPT": MOVE_AWAY,
     "SQLITE_NOTADB": MOVE_AWAY,
-    "SQLITE_IOERR": "the disk failed to read it: see `dmesg`, and copy the project to a sound disk",
+    "SQLITE_IOERR": OS_REMEDIES[errno.EIO],
     "SQLITE_BUSY": "another process holds it: wait for that one, then look again",
     "SQLITE_READONLY": "a writer was cut off and has to be rolled back: ledger doctor --fix",
-    "SQLITE_FULL": "make room on the disk of the project, then do it again",
-    "SQLITE_CANTOPEN": "let this user read and write .ledger/ and the files in it",
-    "SQLITE_PERM": "let this user read and write .ledger/ and the files in it",
+    "SQLITE_FULL": OS_REMEDIES[errno.ENOSPC],
+    "SQLITE_CANTOPEN": f"{OS_REMEDIES[errno.EACCES]} (.ledger/ and all files in it)",
+    "SQLITE_PERM": f"{OS_REMEDIES[errno.EACCES]} (.ledger/ and all files in it)",
 }
 
 
@@ -47,7 +48,7 @@ class UnreadableError(LedgerError):
 
 
 @contextmanager
-def told(ledger: Database | Store) -> Iterator[None]:
+def with_remedy(ledger: Database | Store) -> Iterator[None]:
     """Turn what SQLite says about a file into a refusal with its remedy.
 
     Raises:
@@ -80,17 +81,17 @@ class InspectedDatabase(Database):
 
     def rows(self, name: str, /, **values: Any) -> list[Row]:
         """As always, but an error has its remedy."""
-        with told(self):
+        with with_remedy(self):
             return super().rows(name, **values)
 
     def read(self, shape: type[T], name: str, /, **values: Any) -> list[T]:
         """As always, but an error has its remedy."""
-        with told(self):
+        with with_remedy(self):
             return super().read(shape, name, **values)
 
     def value(self, name: str, /, **values: Any) -> Any:
         """As always, but an error has its remedy."""
-        with told(self):
+        with with_remedy(self):
             return super().value(name, **values)
 
     def check_version(self, have: int) -> None:
@@ -98,8 +99,8 @@ class InspectedDatabase(Database):
         self.version = have
 
 
-class Patient(Store):
-    """A ledger that is opened to be looked at: read-only, and whatever its version."""
+class HealthStore(Store):
+    """A ledger opened for checks: read-only, and of whatever version."""
 
     def __init__(self, path: Path) -> None:
         database = InspectedDatabase(path)
@@ -107,8 +108,8 @@ class Patient(Store):
         self.version = database.version
 
 
-class Case:
-    """One look at a project. `building` is whether a coordinator lives, who may change all this."""
+class CheckContext:
+    """What one round of checks looks at; `building`: a live coordinator may change it meanwhile."""
 
     def __init__(self, project: Project, *, building: bool) -> None:
         self.project = project
@@ -116,7 +117,7 @@ class Case:
 
     @cached_property
     def faults(self) -> list[LedgerError]:
-        """Why the ledger file is not to be trusted; empty if it is sound.
+        """The reasons not to trust the ledger file; empty if it is sound.
 
         Looked at twice: an idle ledger is read without locks, and would seem torn if a build
         began just then. The second look sees that build, and locks.
@@ -124,13 +125,13 @@ class Case:
         return self._faults() and self._faults()
 
     @cached_property
-    def ledger(self) -> Patient:
+    def ledger(self) -> HealthStore:
         """The ledger; only for checks of a sound one."""
-        return Patient(self.project.ledger_path)
+        return HealthStore(self.project.ledger_path)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the plan noted down; empty before the first plan."""
+        """The facts of the plan; empty before the first."""
         return read_facts(self.ledger)
 
     @cached_property
@@ -150,7 +151,7 @@ class Case:
 
     def _faults(self) -> list[LedgerError]:
         try:
-            with Patient(self.project.ledger_path) as ledger:
+            with HealthStore(self.project.ledger_path) as ledger:
                 said = [str(row[0]) for row in ledger.rows("integrity_check")]
         except UnreadableError as fault:
             return [fault]

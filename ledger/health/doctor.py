@@ -32,7 +32,7 @@ COLOURS = {
 
 
 def check_health(project: Project, *, fix: bool, as_json: bool) -> Exit:
-    """Print what all checks found; returns the exit code. Only with `fix` anything is written.
+    """Print the findings of all checks; return the exit code. Only with `fix` is anything written.
 
     Raises:
         LockedError: with `fix`, while another process plans or builds.
@@ -41,7 +41,7 @@ def check_health(project: Project, *, fix: bool, as_json: bool) -> Exit:
     fixed: list[Fixed] = []
     if fix:
         with sole_coordinator(project):
-            looked, fixed = _treat(project)
+            looked, fixed = _fix(project)
     else:
         looked = examine(project, building=coordinator_lives(project))
     code = Exit.FAILED if any(item.bad for item in looked) else Exit.DONE
@@ -52,9 +52,9 @@ def check_health(project: Project, *, fix: bool, as_json: bool) -> Exit:
     return code
 
 
-def _treat(project: Project) -> tuple[list[Looked], list[Fixed]]:
-    """Look, fix, look again; what is not there any more was fixed."""
-    with suppress(LedgerError):  # rolls back what a writer that was cut off left half written
+def _fix(project: Project) -> tuple[list[Looked], list[Fixed]]:
+    """Look, fix, look again; a finding that is gone was fixed."""
+    with suppress(LedgerError):  # rolls back the transaction of a writer that was killed
         Store(project.ledger_path).close()
     before = examine(project, building=False)
     if not any(item.bad and item.check.fix for item in before):
@@ -85,7 +85,7 @@ def _as_dict(looked: list[Looked], fixed: list[Fixed], code: Exit) -> dict[str, 
             for finding in item.findings
         ],
         "fixed": [
-            {"check": check.name, **finding.as_dict(), "done": check.mended}
+            {"check": check.name, **finding.as_dict(), "done": check.done}
             for check, finding in fixed
         ],
     }
@@ -99,7 +99,7 @@ def _summary(looked: list[Looked]) -> dict[Severity, int]:
 def _lines(looked: list[Looked], fixed: list[Fixed]) -> list[str]:
     lines = [line for item in looked for line in _check_lines(item)]
     lines += [
-        f"{click.style('fixed  ', fg='green')}  {check.name:{NAME_WIDTH}} {finding.what}: {check.mended}"
+        f"{click.style('fixed  ', fg='green')}  {check.name:{NAME_WIDTH}} {finding.what}: {check.done}"
         for check, finding in fixed[:SHOWN_FINDINGS]
     ]
     if len(fixed) > SHOWN_FINDINGS:
@@ -128,5 +128,5 @@ def _verdict(looked: list[Looked], fixed: list[Fixed]) -> str:
         for severity in (Severity.ERROR, Severity.WARNING, Severity.NOTE)
         if counts[severity]
     ]
-    mended = f"{len(fixed):,} fixed, " if fixed else ""
-    return f"{counted(len(looked), 'check')}: {mended}{', '.join(parts) or 'all is well'}"
+    fixes = f"{len(fixed):,} fixed, " if fixed else ""
+    return f"{counted(len(looked), 'check')}: {fixes}{', '.join(parts) or 'all is well'}"

@@ -1,4 +1,4 @@
-"""What a check says: how bad it is, what it is, where, and what to do about it."""
+"""Findings of checks: how bad, what, where, and what to do about it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check saw; `damage` is there when building a job again mends it."""
+    """One thing that a check saw; `damage` is set when building a job again fixes it."""
 
     severity: Severity
     what: str
@@ -49,7 +49,7 @@ class Finding:
 
     @property
     def bad(self) -> bool:
-        """Whether something is to be done about it."""
+        """Whether it requires action."""
         return self.severity in (Severity.WARNING, Severity.ERROR)
 
     def as_dict(self) -> dict[str, str]:
@@ -72,12 +72,12 @@ MOVE_AWAY = (
 
 
 def ok(what: str) -> Finding:
-    """What was looked at, with its figure."""
+    """A check that found nothing wrong, with its figure."""
     return Finding(Severity.OK, what)
 
 
 def note(what: str, where: str = "", remedy: str = "") -> Finding:
-    """Good to know; nothing has to be done."""
+    """A fact that requires no action."""
     return Finding(Severity.NOTE, what, where, remedy)
 
 
@@ -92,7 +92,7 @@ def error(what: str, where: str = "", remedy: str = FIX) -> Finding:
 
 
 def damaged(damage: Damage) -> Finding:
-    """A broken file that building its job again mends."""
+    """A broken file that is fixed by building its job again."""
     return Finding(Severity.ERROR, f"{damage.path} {damage.what}", damage.path, FIX, damage)
 
 

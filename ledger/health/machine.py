@@ -17,7 +17,7 @@ from ledger.store.connection import has_wal_reset_race, sqlite_version
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.health.context import Case
+    from ledger.health.context import CheckContext
 
 NEEDED_SQLITE = (3, 38, 0)  # STRICT tables are of 3.37, JSON is built in since 3.38
 # What a process has open beside the artefacts: the ledger with its -wal and -shm twice (the
@@ -41,9 +41,9 @@ NETWORKS = {
 MEMORY = {"tmpfs", "ramfs"}
 
 
-def sqlite(case: Case) -> Iterator[Finding]:
+def sqlite(context: CheckContext) -> Iterator[Finding]:
     """SQLite is new enough, and has no known way to lose a commit."""
-    del case
+    del context
     yield sqlite_finding(sqlite_version())
 
 
@@ -66,14 +66,17 @@ def sqlite_finding(version: str) -> Finding:
 # -- where the files lie ----------------------------------------------------------------------
 
 
-def filesystems(case: Case) -> Iterator[Finding]:
+def filesystems(context: CheckContext) -> Iterator[Finding]:
     """Ledger and output lie on a local disk, where locks and shared memory do what they say."""
     try:
         mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
     except OSError:
         yield note("the kinds of the filesystems cannot be told on this system")
         return
-    for what, path in (("the ledger", case.project.state), ("the output", case.project.output)):
+    for what, path in (
+        ("the ledger", context.project.state),
+        ("the output", context.project.output),
+    ):
         yield filesystem_finding(what, path, filesystem_of(path.resolve(), mounts))
 
 
@@ -107,38 +110,38 @@ def filesystem_finding(what: str, path: Path, kind: str) -> Finding:
 # -- room and limits --------------------------------------------------------------------------
 
 
-def ready(case: Case) -> Iterator[Finding]:
+def ready(context: CheckContext) -> Iterator[Finding]:
     """`ledger spawn` would start: what it looks at before its first worker, the room among it."""
     try:
-        for text in check_before_spawn(case.project, case.ledger):
-            yield note(text, str(case.project.root), "ledger init")
+        for text in check_before_spawn(context.project, context.ledger):
+            yield note(text, str(context.project.root), "ledger init")
     except BadInputError as refusal:
         for problem in refusal.problems:
             yield Finding(
                 Severity.ERROR, f"{problem.where} {problem.what}", problem.where, problem.remedy
             )
     else:
-        free = shutil.disk_usage(case.project.root).free
+        free = shutil.disk_usage(context.project.root).free
         yield ok(f"`ledger spawn` would start; {free / 1e9:,.1f} GB free")
 
 
-def inodes(case: Case) -> Iterator[Finding]:
+def inodes(context: CheckContext) -> Iterator[Finding]:
     """The filesystem can hold as many new files as are planned."""
-    disk, needed = os.statvfs(case.project.root), case.ledger.value("unwritten_outputs")
+    disk, needed = os.statvfs(context.project.root), context.ledger.value("unwritten_outputs")
     if disk.f_files and disk.f_favail < needed:  # some filesystems have no fixed number, and say 0
         yield warning(
             f"{needed:,} files are planned, and the filesystem takes {disk.f_favail:,} more",
-            str(case.project.root),
+            str(context.project.root),
             "remove small files there, or move the project to a filesystem with more inodes",
         )
     else:
         yield ok(f"{needed:,} new files are planned, and there is room for their names")
 
 
-def open_files(case: Case) -> Iterator[Finding]:
+def open_files(context: CheckContext) -> Iterator[Finding]:
     """A worker may map every artefact of the plan, which keeps a file open for each."""
-    artefacts = case.ledger.value("count_outputs", pattern=f"{STATE_FOLDER}/artefacts/*")
-    needed = OPEN_FILES + max(artefacts, FILES_PER_CHILD * _workers(case))
+    artefacts = context.ledger.value("count_outputs", pattern=f"{STATE_FOLDER}/artefacts/*")
+    needed = OPEN_FILES + max(artefacts, FILES_PER_CHILD * _workers(context))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
         yield warning(
@@ -151,9 +154,9 @@ def open_files(case: Case) -> Iterator[Finding]:
         yield ok(f"{needed:,} open files may be needed, {_limit(soft)} are allowed")
 
 
-def processes(case: Case) -> Iterator[Finding]:
+def processes(context: CheckContext) -> Iterator[Finding]:
     """This user may start the workers: the limit counts all of his threads; root has none."""
-    workers = _workers(case)
+    workers = _workers(context)
     needed = THREADS_PER_WORKER * workers
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if os.getuid() == 0 or soft == resource.RLIM_INFINITY:
@@ -170,9 +173,9 @@ def processes(case: Case) -> Iterator[Finding]:
         yield ok(f"{workers:,} workers are {needed:,} threads; {used:,} run, {soft:,} are allowed")
 
 
-def _workers(case: Case) -> int:
+def _workers(context: CheckContext) -> int:
     """As many as the last run had, or as a plain `spawn` starts."""
-    last = case.ledger.last_run()
+    last = context.ledger.last_run()
     return max(last["workers"] if last else 0, os.cpu_count() or 1)
 
 

@@ -13,7 +13,7 @@ from ledger.coordinator import cleanup
 from ledger.files import TEMPORARY_SUFFIX
 from ledger.fingerprint import digest_chunks
 from ledger.health.finding import MISSING, Damage, damaged, ok, warning
-from ledger.health.progress import Bar
+from ledger.health.progress import ProgressBar
 from ledger.health.work import living
 from ledger.planning.kinds import kinds_of_site
 from ledger.project.load import STATE_FOLDER
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-    from ledger.health.context import Case
+    from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
     from ledger.project.load import Project
     from ledger.store.claims import Store
@@ -57,7 +57,7 @@ def hash_outputs(root: Path, rows: Sequence[Row]) -> Hashed:
     damages: list[Damage] = []
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
-        with Bar("files compared with their digests", len(rows)) as bar:
+        with ProgressBar("files compared with their digests", len(rows)) as bar:
             for batch, faults in zip(
                 batches, pool.map(lambda batch: _look_at(root, batch), batches), strict=True
             ):
@@ -100,9 +100,9 @@ def _chunks(file: FileIO) -> Iterator[bytes]:
         yield chunk
 
 
-def files(case: Case) -> Iterator[Finding]:
+def files(context: CheckContext) -> Iterator[Finding]:
     """Every file of a done job is there, in its size, with its digest."""
-    hashed = hash_outputs(case.project.root, case.ledger.rows("finished_files"))
+    hashed = hash_outputs(context.project.root, context.ledger.rows("finished_files"))
     yield from map(damaged, hashed.damages)
     if not hashed.damages:
         yield ok(f"{counted(hashed.files, 'file')} of done jobs, {hashed.bytes / 1e6:,.1f} MB")
@@ -158,21 +158,21 @@ def _above(project: Project, kinds: Iterable[str]) -> set[str]:
 # -- what nobody owns -------------------------------------------------------------------------
 
 
-def temporary(case: Case) -> Iterator[Finding]:
+def temporary(context: CheckContext) -> Iterator[Finding]:
     """No temp file of a dead writer is left."""
-    alive = _writers(case)
-    paths = list(_temporary_files(case.project, alive))
+    alive = _writers(context)
+    paths = list(_temporary_files(context.project, alive))
     for path in paths:
-        where = path.relative_to(case.project.root).as_posix()
+        where = path.relative_to(context.project.root).as_posix()
         yield warning("a dead worker left a temp file", where)
     if not paths:
         yield ok("no temp file of a dead worker")
 
 
-def _writers(case: Case) -> list[int]:
-    if case.building:
-        return [row["id"] for row in case.ledger.open_workers()]
-    return living(case.project, case.ledger)
+def _writers(context: CheckContext) -> list[int]:
+    if context.building:
+        return [row["id"] for row in context.ledger.open_workers()]
+    return living(context.project, context.ledger)
 
 
 def _temporary_files(project: Project, alive: Iterable[int]) -> Iterator[Path]:
@@ -189,9 +189,9 @@ def sweep(project: Project, store: Store, findings: Sequence[Finding]) -> None:
     cleanup.remove_temporary_files(project, living(project, store))
 
 
-def stale_outputs(case: Case) -> Iterator[Finding]:
+def stale_outputs(context: CheckContext) -> Iterator[Finding]:
     """No file of a job that is gone from the plan waits to be deleted."""
-    paths = [row["path"] for row in case.ledger.rows("stale_outputs")]
+    paths = [row["path"] for row in context.ledger.rows("stale_outputs")]
     for path in paths:
         yield warning(
             f"{path} belongs to no job any more and is not deleted yet",

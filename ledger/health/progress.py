@@ -1,4 +1,4 @@
-"""A bar for what takes longer than a second: on a terminal; into a pipe, a line every five."""
+"""Progress of checks that take longer than a second: a bar on a terminal, lines into a pipe."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ AFTER_SECONDS = 1.0
 LINE_SECONDS = 5.0
 
 
-class Bar:
-    """Counts up to `total`; shows nothing before `after` seconds have passed."""
+class ProgressBar:
+    """Shows how many of `total` items are done, once `after` seconds have passed.
+
+    A bar on a terminal; otherwise a line every five seconds.
+    """
 
     def __init__(
         self, label: str, total: int, stream: TextIO | None = None, after: float = AFTER_SECONDS
@@ -39,7 +42,7 @@ class Bar:
             self._bar.render_finish()
 
     def advance(self, count: int) -> None:
-        """`count` more are done."""
+        """Count `count` more items as done."""
         self._done += count
         if self._bar is not None:
             self._bar.update(count)

@@ -17,18 +17,18 @@ from ledger.views.spending import spending
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.health.context import Case
+    from ledger.health.context import CheckContext
     from ledger.store.connection import Row
 
 
-def queues(case: Case) -> Iterator[Finding]:
+def queues(context: CheckContext) -> Iterator[Finding]:
     """Prices, budgets, keys, widths of vectors, and jobs that nobody knows the end of."""
-    rows = case.ledger.rows("queues")
+    rows = context.ledger.rows("queues")
     for row in rows:
         yield from _recipe(row)
-        yield from _widths(case, row)
-    yield from _uncertain(case)
-    yield from _permissions(case)
+        yield from _widths(context, row)
+    yield from _uncertain(context)
+    yield from _permissions(context)
     yield ok(f"{counted(len(rows), 'queue')} looked at")
 
 
@@ -70,12 +70,12 @@ def _key(row: Row, variable: str, file: str) -> Iterator[Finding]:
         yield ok(f"the key of {row['name']} is there")
 
 
-def _widths(case: Case, row: Row) -> Iterator[Finding]:
+def _widths(context: CheckContext, row: Row) -> Iterator[Finding]:
     """All vectors that a queue has brought are of one width, or no two of them can be compared."""
     if json.loads(row["recipe"]).get("endpoint") != "embeddings":
         return
     widths = {
-        each["width"]: each["jobs"] for each in case.ledger.rows("widths", phase=row["phase"])
+        each["width"]: each["jobs"] for each in context.ledger.rows("widths", phase=row["phase"])
     }
     if len(widths) > 1:
         told = ", ".join(f"{jobs:,} of {width}" for width, jobs in sorted(widths.items()))
@@ -87,8 +87,8 @@ def _widths(case: Case, row: Row) -> Iterator[Finding]:
         yield ok(f"the vectors of {row['name']} are {next(iter(widths))} wide")
 
 
-def _uncertain(case: Case) -> Iterator[Finding]:
-    jobs = case.ledger.rows("uncertain_jobs")
+def _uncertain(context: CheckContext) -> Iterator[Finding]:
+    jobs = context.ledger.rows("uncertain_jobs")
     held = [row for row in jobs if row["open"]]
     if held:
         yield warning(
@@ -102,8 +102,8 @@ def _uncertain(case: Case) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _permissions(case: Case) -> Iterator[Finding]:
+def _permissions(context: CheckContext) -> Iterator[Finding]:
     """What others may write to they may also have workers run."""
-    for path in (case.project.state, case.project.ledger_path):
+    for path in (context.project.state, context.project.ledger_path):
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
             yield warning("anybody may write to it", str(path), f"chmod o-w {path}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ledger.health.context import Case
+    from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
     from ledger.store.connection import Row
     from ledger.vectors.shards import Name
@@ -38,21 +38,21 @@ UNIT_TOLERANCE = 1e-3
 # -- shards -----------------------------------------------------------------------------------
 
 
-def shards(case: Case) -> Iterator[Finding]:
+def shards(context: CheckContext) -> Iterator[Finding]:
     """Every document, word and theme has a vector: its own, finite, as wide as all others."""
-    rows = _jobs(case, "embed")
+    rows = _jobs(context, "embed")
     if not rows:
         yield ok("nothing is embedded in this plan")
         return
-    folder = case.project.state / "vectors" / case.facts["artefacts"]["embed"]
+    folder = context.project.state / "vectors" / context.facts["artefacts"]["embed"]
     owners = {row["path"]: row for row in rows if row["state"] == "done"}
     # all files of the folder, since `space` reads all of them
-    there = {path.relative_to(case.project.root).as_posix() for path in folder.glob("*.npz")}
+    there = {path.relative_to(context.project.root).as_posix() for path in folder.glob("*.npz")}
     found: set[Name] = set()
     width, bad = 0, False
     for path in sorted(there.union(owners)):
         owner = owners.get(path)
-        names, width, fault = _shard(case.project.root / path, owner, width)
+        names, width, fault = _shard(context.project.root / path, owner, width)
         found.update(names)
         if fault:
             bad = True
@@ -60,15 +60,15 @@ def shards(case: Case) -> Iterator[Finding]:
     if any(row["state"] != "done" for row in rows):
         yield ok(f"{counted(len(found), 'vector')} so far; the rest is not embedded yet")
         return
-    missing = _wanted(case) - found
+    missing = _wanted(context) - found
     if missing:
-        yield _unembedded(case, missing)
+        yield _unembedded(context, missing)
     elif not bad:
         yield ok(f"{counted(len(found), 'vector')} of width {width}, one for every text")
 
 
-def _unembedded(case: Case, missing: set[Name]) -> Finding:
-    first, corpus = min(missing)[0], case.project.settings.corpus.path
+def _unembedded(context: CheckContext, missing: set[Name]) -> Finding:
+    first, corpus = min(missing)[0], context.project.settings.corpus.path
     return error(
         f"no job is for the vector of {first}"
         + (f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""),
@@ -77,9 +77,9 @@ def _unembedded(case: Case, missing: set[Name]) -> Finding:
     )
 
 
-def _wanted(case: Case) -> set[Name]:
-    rows = case.ledger.rows("identities")
-    extra = [json.loads(row["payload"]).get("digests", {}) for row in _jobs(case, "space")[:1]]
+def _wanted(context: CheckContext) -> set[Name]:
+    rows = context.ledger.rows("identities")
+    extra = [json.loads(row["payload"]).get("digests", {}) for row in _jobs(context, "space")[:1]]
     named = {(str(who), str(text)) for digests in extra for who, text in digests.items()}
     return named | {(row["identity"], row["text_digest"]) for row in rows}
 
@@ -131,35 +131,35 @@ def _wrong(path: str, fault: str, owner: Row | None) -> Finding:
 # -- space ------------------------------------------------------------------------------------
 
 
-def space(case: Case) -> Iterator[Finding]:
+def space(context: CheckContext) -> Iterator[Finding]:
     """The space has a finite unit vector for every document and word, and a theme for each."""
-    rows = {PurePosixPath(row["path"]).name: row for row in _jobs(case, "space")}
+    rows = {PurePosixPath(row["path"]).name: row for row in _jobs(context, "space")}
     if not rows or any(row["state"] != "done" for row in rows.values()):
         yield ok("the space is not made yet")
         return
     faults = [
         finding
         for name, row in rows.items()
-        for finding in _foreign(case, row) or _misplaced(case, name, row)
+        for finding in _foreign(context, row) or _misplaced(context, name, row)
     ]
     yield from faults
     if not faults:
-        yield ok(f"a space of {case.facts['documents']:,} documents, all at unit length")
+        yield ok(f"a space of {context.facts['documents']:,} documents, all at unit length")
 
 
-def _misplaced(case: Case, name: str, row: Row) -> list[Finding]:
+def _misplaced(context: CheckContext, name: str, row: Row) -> list[Finding]:
     """What is wrong with one file of the space."""
-    array, fault = _load(case, row["path"])
-    fault = fault if array is None else _unplaced(case, name, array)
+    array, fault = _load(context, row["path"])
+    fault = fault if array is None else _unplaced(context, name, array)
     return [_wrong(row["path"], fault, row)] if fault else []
 
 
-def _unplaced(case: Case, name: str, array: Array) -> str:
+def _unplaced(context: CheckContext, name: str, array: Array) -> str:
     import numpy as np
 
-    documents, words = case.facts["documents"], len(case.facts["words"])
+    documents, words = context.facts["documents"], len(context.facts["words"])
     if name == "themes.npy":
-        themes = len(parse_project(case.project.root, case.facts["settings"]).settings.themes)
+        themes = len(parse_project(context.project.root, context.facts["settings"]).settings.themes)
         inside = array.shape == (documents,) and _within(array, themes)
         return "" if inside else "does not name a theme for every document"
     count = documents if name == "vectors.npy" else words
@@ -173,39 +173,39 @@ def _unplaced(case: Case, name: str, array: Array) -> str:
 # -- rankings ---------------------------------------------------------------------------------
 
 
-def rankings(case: Case) -> Iterator[Finding]:
+def rankings(context: CheckContext) -> Iterator[Finding]:
     """Both rankings are those of this plan: their blocks cover it, and name its documents."""
     for kind, over in RANKINGS.items():
-        rows = _jobs(case, kind)
+        rows = _jobs(context, kind)
         done = [row for row in rows if row["state"] == "done"]
         payloads = [json.loads(row["payload"]) for row in rows]
         covered = sum(payload["last"] - payload["first"] for payload in payloads)
-        faults = [finding for row in done for finding in _block(case, row, over)]
-        if rows and covered != case.facts["documents"]:
-            what = f"{kind}: blocks for {covered:,} of {case.facts['documents']:,} documents"
-            faults.append(error(what, case.name, MOVE_AWAY))
+        faults = [finding for row in done for finding in _block(context, row, over)]
+        if rows and covered != context.facts["documents"]:
+            what = f"{kind}: blocks for {covered:,} of {context.facts['documents']:,} documents"
+            faults.append(error(what, context.name, MOVE_AWAY))
         yield from faults
         if not faults:
             yield ok(f"{kind}: {len(done):,} of {counted(len(rows), 'block')} made, all in range")
 
 
-def _block(case: Case, row: Row, over: str) -> list[Finding]:
+def _block(context: CheckContext, row: Row, over: str) -> list[Finding]:
     """What is wrong with one block of a ranking."""
-    foreign = _foreign(case, row, over)
+    foreign = _foreign(context, row, over)
     if foreign:
         return foreign
-    array, fault = _load(case, row["path"])
-    fault = fault if array is None else _misranked(case, json.loads(row["payload"]), array)
+    array, fault = _load(context, row["path"])
+    fault = fault if array is None else _misranked(context, json.loads(row["payload"]), array)
     return [_wrong(row["path"], fault, row)] if fault else []
 
 
-def _misranked(case: Case, payload: dict[str, Any], array: Array) -> str:
+def _misranked(context: CheckContext, payload: dict[str, Any], array: Array) -> str:
     import numpy as np
 
     first, last, depth = payload["first"], payload["last"], payload["depth"]
     if array.shape != (last - first, depth):
         return f"has the shape {array.shape}, not {(last - first, depth)}"
-    if not _within(array, case.facts["documents"]):
+    if not _within(array, context.facts["documents"]):
         return "names documents that there are not"
     ordered = np.sort(array, axis=1)
     if (ordered[:, 1:] == ordered[:, :-1]).any():
@@ -217,27 +217,27 @@ def _misranked(case: Case, payload: dict[str, Any], array: Array) -> str:
 # -- both -------------------------------------------------------------------------------------
 
 
-def _jobs(case: Case, kind: str) -> list[Row]:
+def _jobs(context: CheckContext, kind: str) -> list[Row]:
     """(id, kind, key, state, fingerprint, payload, path) of every output of a kind."""
-    return case.ledger.rows("outputs_of_kind", kind=kind)
+    return context.ledger.rows("outputs_of_kind", kind=kind)
 
 
-def _foreign(case: Case, row: Row, over: str = "") -> list[Finding]:
+def _foreign(context: CheckContext, row: Row, over: str = "") -> list[Finding]:
     """Whether an artefact is not the one, or not at the place, that the plan looks for."""
-    marks, payload = case.facts["artefacts"], json.loads(row["payload"])
+    marks, payload = context.facts["artefacts"], json.loads(row["payload"])
     at_home = row["fingerprint"] == marks[row["kind"]] == PurePosixPath(row["path"]).parent.name
-    deep = payload.get("depth", case.facts["depth"]) >= case.facts["depth"]
+    deep = payload.get("depth", context.facts["depth"]) >= context.facts["depth"]
     if at_home and deep and payload.get("space") == (marks[over] if over else None):
         return []
     return [error(f"{row['path']} is of another plan", row["path"], MOVE_AWAY)]
 
 
-def _load(case: Case, path: str) -> tuple[Array | None, str]:
+def _load(context: CheckContext, path: str) -> tuple[Array | None, str]:
     """A memory-mapped array, or None and why there is none."""
     import numpy as np
 
     try:
-        return np.load(case.project.root / path, mmap_mode="r", allow_pickle=False), ""
+        return np.load(context.project.root / path, mmap_mode="r", allow_pickle=False), ""
     except FileNotFoundError:
         return None, MISSING
     except NOT_ARRAYS as problem:

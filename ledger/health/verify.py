@@ -9,7 +9,7 @@ import click
 
 from ledger.coordinator.recovery import sole_coordinator
 from ledger.errors import Exit
-from ledger.health.context import told
+from ledger.health.context import with_remedy
 from ledger.health.outputs import Hashed, Requeued, hash_outputs, requeue
 from ledger.store.claims import Store
 from ledger.text import counted
@@ -31,7 +31,7 @@ def verify(project: Project, *, as_json: bool) -> Exit:
         LedgerError: there is no ledger, or it cannot be read.
     """
     try:
-        with sole_coordinator(project), Store(project.ledger_path) as store, told(store):
+        with sole_coordinator(project), Store(project.ledger_path) as store, with_remedy(store):
             hashed = hash_outputs(project.root, store.rows("finished_files"))
             put_back = requeue(project, store, hashed.damages) if hashed.damages else Requeued()
     except KeyboardInterrupt:

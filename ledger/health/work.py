@@ -1,11 +1,10 @@
-"""Checks of who works: runs, workers and leases that a death left behind."""
+"""Checks of runs, workers and leases that a dead process left behind."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ledger.coordinator.recovery import recover
-from ledger.errors import Reason
 from ledger.health.finding import note, ok, warning
 from ledger.process import clock, worker_state
 from ledger.text import counted
@@ -13,7 +12,7 @@ from ledger.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ledger.health.context import Case
+    from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
     from ledger.project.load import Project
     from ledger.store.claims import Store
@@ -21,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def living(project: Project, store: Store) -> list[int]:
-    """The workers that hold their slots."""
+    """Return the workers that hold the lock of their state file: the live ones."""
     folder = project.state / "workers"
     return [row["id"] for row in store.open_workers() if worker_state.is_alive(folder, row["id"])]
 
 
-def leases(case: Case) -> Iterator[Finding]:
-    """Every lease has a worker that lives; the coordinator, if there is one, sees to its own."""
-    alive = living(case.project, case.ledger)
-    out = case.ledger.rows("leases_out")
-    orphans = [row for row in out if _is_orphan(row, alive, building=case.building)]
+def leases(context: CheckContext) -> Iterator[Finding]:
+    """Every lease has a live worker; a live coordinator recovers its own workers itself."""
+    alive = living(context.project, context.ledger)
+    out = context.ledger.rows("leases_out")
+    orphans = [row for row in out if _is_orphan(row, alive, building=context.building)]
     for row in orphans:
         yield warning(
             f"lease {row['token']} holds {counted(row['jobs'], 'job')} for worker {row['worker']}, "
@@ -45,42 +44,33 @@ def _is_orphan(row: Row, alive: Sequence[int], *, building: bool) -> bool:
     return bool(row["ended"]) or (not building and row["worker"] not in alive)
 
 
-def release_orphans(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Give back what dead workers hold; their jobs are not charged an attempt."""
-    del findings
-    alive = living(project, store)
-    for row in store.rows("leases_out"):
-        if _is_orphan(row, alive, building=False):
-            store.reap_worker(0, row["worker"], None, Reason("died with its run"))
-
-
-def workers(case: Case) -> Iterator[Finding]:
-    """Every worker that the ledger thinks alive is, and has a coordinator."""
-    rows = case.ledger.open_workers()
-    if case.building:
+def workers(context: CheckContext) -> Iterator[Finding]:
+    """Every worker that is not recorded as ended is alive, and has a coordinator."""
+    rows = context.ledger.open_workers()
+    if context.building:
         yield ok(f"{counted(len(rows), 'worker')} at work under a living coordinator")
         return
-    alive = living(case.project, case.ledger)
+    alive = living(context.project, context.ledger)
     for row in rows:
         who, where = f"worker {row['id']} (pid {row['pid']})", f"run {row['run']}"
         if row["id"] in alive:
-            yield note(f"{who} has lost its coordinator, and finishes the job in hand", where)
+            yield note(f"{who} has lost its coordinator, and finishes the job in flight", where)
         else:
-            yield warning(f"{who} died and was not seen to", where)
+            yield warning(f"{who} died and was not recovered", where)
     if not rows:
         yield ok("no worker is left over")
 
 
 def recover_workers(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Take over from the dead, as the next `ledger spawn` would."""
+    """Recover what dead workers left behind, as the next `ledger spawn` would."""
     del findings
     recover(project, store)
 
 
-def runs(case: Case) -> Iterator[Finding]:
+def runs(context: CheckContext) -> Iterator[Finding]:
     """No run is open without a coordinator."""
-    rows = case.ledger.rows("open_runs")
-    if case.building:
+    rows = context.ledger.rows("open_runs")
+    if context.building:
         yield ok("a build is going on")
         return
     for row in rows:

@@ -1,1 +1,1 @@
-"""What coordinator and workers share: liveness files, locks, clock, logs."""
+"""Shared by coordinator and workers: worker state, locks, wakeup, clock, logs, retry, fault points."""

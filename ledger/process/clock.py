@@ -21,7 +21,7 @@ def now() -> float:
 
 
 def wall() -> float:
-    """Seconds since the epoch, for people to read; nothing is decided by it."""
+    """Seconds since the epoch, for people to read; no decision depends on it."""
     return time.time()
 
 

@@ -1,7 +1,7 @@
-"""The labelled points of a job's way, at which the chaos harness (bin/chaos) may strike.
+"""Fault points: named steps at which the chaos harness (bin/chaos) may kill a process.
 
 `reached` does nothing, unless LEDGER_CHAOS names a module whose `reached` is to be called
-instead. Nothing else in Ledger knows of the harness.
+instead. No other part of Ledger knows of the harness.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib import import_module
 
 
 class Point(StrEnum):
-    """A place between two steps of which a crash may leave only the first."""
+    """A point between two steps; a crash there leaves only the first done."""
 
     CLAIM_WRITTEN = "claim written, not committed"
     CLAIMED = "claim committed"
@@ -32,7 +32,7 @@ class Point(StrEnum):
 
 
 def _nothing(_: Point) -> None:
-    """What happens at a point outside the harness."""
+    """Do nothing: the harness is not active."""
 
 
 _harness = os.environ.get("LEDGER_CHAOS")

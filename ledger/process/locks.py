@@ -1,4 +1,4 @@
-"""Advisory locks on files: held for as long as a process lives, and given up by its death."""
+"""Advisory locks on files, which the death of the process that holds one releases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.005
 
 
 def lock(file: int) -> None:
-    """Lock an open file, or refuse; one who only looks holds it for an instant.
+    """Lock an open file, or refuse. Retries for an instant: `is_locked` holds it while it looks.
 
     Raises:
         BlockingIOError: another process holds it.
@@ -29,7 +29,7 @@ def lock(file: int) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process holds the lock of that file; looks, and changes nothing."""
+    """Whether a process holds the lock of that file. Changes nothing."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -25,22 +25,22 @@ def log_path(state: Path, run: int) -> Path:
 
 
 class WorkerLog:
-    """What a worker writes to the log of its run; `bound` is on every line."""
+    """A worker's writer to the log of its run; every line carries the fields `bound`."""
 
     def __init__(self, state: Path, run: int, **bound: Any) -> None:
         self._file = _open(state, run)
         self._bound = {"run": run, **bound}
 
     def info(self, event: str, **facts: Any) -> None:
-        """Something happened as it should."""
+        """Log a normal event."""
         self._write("info", event, facts)
 
     def warning(self, event: str, **facts: Any) -> None:
-        """Something happened that is dealt with."""
+        """Log an event that is unusual and handled."""
         self._write("warning", event, facts)
 
     def error(self, event: str, *, error: BaseException, **facts: Any) -> None:
-        """A job failed; with the traceback."""
+        """Log a failure of a job, with its traceback."""
         self._write("error", event, {**facts, "exception": _traceback(error)})
 
     def _write(self, level: str, event: str, facts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A bell that wakes the main thread, for signal handlers and other threads to notify."""
+"""Wake the main thread from signal handlers and other threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Wakeup:
     """A self-pipe.
 
     Not a threading.Event: its lock is not reentrant, so a handler that interrupts the main
-    thread within `wait` and calls `set` waits for ever for the thread that it interrupted.
+    thread within `wait` and calls `set` waits forever for the thread that it interrupted.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Wakeup:
             os.write(self._write_end, b"!")
 
     def wait(self, seconds: float) -> bool:
-        """Sleep that many seconds, or until `notify`; return whether it was called."""
+        """Sleep for `seconds`, or until `notify`; return whether that was called."""
         notified, _, _ = select.select([self._read_end], [], [], seconds)
         with suppress(BlockingIOError):
             os.read(self._read_end, 4096)

@@ -1,8 +1,8 @@
-"""A worker's slot: a small file that says who is alive and which job is in hand.
+"""Liveness: a small file per worker, locked while it is alive, with the job in flight.
 
-The worker holds an flock on it for as long as it lives, so its death is known at once,
-without waiting for a lease to expire. The job in hand is written through a memory map:
-it outlives a SIGKILL, costs well under a microsecond, and needs no transaction.
+The worker holds an flock on its state file for as long as it runs, so a crash is known at once,
+without waiting for a lease to expire. The job in flight is recorded through a memory map: the
+record survives SIGKILL, costs well under a microsecond, and needs no transaction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SIZE = 256
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """What a slot says: the job (0 for none), since when on the clock of leases, its name."""
+    """Contents of a state file: job (0: none), since when (clock of leases), jobs finished, name."""
 
     job: int
     since: float
@@ -37,7 +37,7 @@ class InFlight:
 
 
 class WorkerState:
-    """The writing side; held by the worker for its whole life."""
+    """The writing side, which the worker holds as long as it runs."""
 
     def __init__(self, folder: Path, worker: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,18 +48,18 @@ class WorkerState:
         self._finished = 0
 
     def enter(self, job: Job) -> None:
-        """`job` is in hand from now on."""
+        """Record that `job` is in flight."""
         name = job.name.encode("utf-8")[:200]
         _LAYOUT.pack_into(self._map, 0, job.id, clock.now(), self._finished, len(name), name)
 
     def leave(self) -> None:
-        """No job is in hand."""
+        """Record that no job is in flight."""
         self._finished += 1
         _LAYOUT.pack_into(self._map, 0, 0, clock.now(), self._finished, 0, b"")
 
 
 def in_flight(folder: Path, worker: int) -> InFlight | None:
-    """What a worker's slot says; None when it has none."""
+    """Return the contents of a worker's state file; None if it has none."""
     try:
         data = _path(folder, worker).read_bytes()
     except FileNotFoundError:
@@ -71,17 +71,17 @@ def in_flight(folder: Path, worker: int) -> InFlight | None:
 
 
 def is_alive(folder: Path, worker: int) -> bool:
-    """Whether the worker still holds its slot."""
+    """Whether the worker still holds the lock of its state file."""
     return is_locked(_path(folder, worker))
 
 
 def remove(folder: Path, worker: int) -> None:
-    """Forget a dead worker's slot."""
+    """Remove a dead worker's state file."""
     _path(folder, worker).unlink(missing_ok=True)
 
 
 def sweep(folder: Path, keep: Collection[int]) -> None:
-    """Forget all but the slots of these workers: a coordinator that was killed leaves some."""
+    """Remove all state files but those of `keep`: a coordinator that was killed leaves some."""
     names = {_path(folder, worker).name for worker in keep}
     for path in folder.glob("*.slot"):
         if path.name not in names:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.jobs import FIRST_QUEUE, Spent
 from ledger.process import clock
+from ledger.process.retry import is_parked
 from ledger.store.limits import faster, is_a_step, money_of, rests_until, slower
 from ledger.store.rows import JobLimits, QueueRow
 
@@ -61,7 +62,7 @@ class Attempts:
         facts = {"run": run, "worker": worker, "job": job, "started_at": at, "seconds": 0.0}
         self._record(queue, spent, outcome="uncertain", facts="{}", **facts)
         self.database.run("mark_uncertain", job=job)
-        if queue.policy != "park":
+        if not is_parked(queue.policy):
             return False
         self.database.rows("park", job=job, token=token, at=at, charge=int(charge))
         return True

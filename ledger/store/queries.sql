@@ -138,6 +138,7 @@ SET state = 'done', lease = NULL, attempts = attempts + 1, seconds = :seconds, s
 WHERE lease = :token AND id IN (SELECT value FROM json_each(:jobs));
 
 -- name: settle_undone
+-- The CASE is a fence; ledger/process/retry.py decides.
 UPDATE jobs
 SET state = CASE WHEN :state = 'pending' AND attempts + 1 >= max_attempts
                  THEN 'failed' ELSE :state END,
@@ -181,6 +182,7 @@ SELECT token, worker FROM leases WHERE expires < :now;
 SELECT count(*) FROM leases;
 
 -- name: charge_attempt
+-- The CASE is a fence; ledger/process/retry.py decides.
 UPDATE jobs
 SET attempts = attempts + 1, lease = NULL, settled_at = :at,
     state = CASE WHEN attempts + 1 >= max_attempts THEN 'failed' ELSE 'pending' END
@@ -258,9 +260,10 @@ UPDATE workers SET ended_at = :at, outcome = :outcome WHERE id = :worker AND end
 -- name: latest_worker
 SELECT max(id) FROM workers;
 
--- name: worker_of_process
--- `after` since a run may see a process id twice.
-SELECT max(id) FROM workers WHERE run = :run AND pid = :pid AND id > :after;
+-- name: worker_of_number
+-- By number and not by process id: an engine may run a worker below another process, or elsewhere.
+-- `after`: a run restarts a number whose worker died.
+SELECT max(id) FROM workers WHERE run = :run AND number = :number AND id > :after;
 
 -- name: open_workers
 SELECT id, run, number, pid FROM workers WHERE ended_at IS NULL;

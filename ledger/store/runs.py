@@ -85,10 +85,10 @@ class Runs:
         """The id of the worker that registered itself last, or 0."""
         return int(self.database.value("latest_worker") or 0)
 
-    def worker_of_process(self, run: int, pid: int, after: int) -> int | None:
-        """The id above `after` under which a process registered itself, if it has got that far."""
-        values = {"run": run, "pid": pid, "after": after}
-        worker: int | None = self.database.value("worker_of_process", **values)
+    def worker_of_number(self, run: int, number: int, after: int) -> int | None:
+        """The id above `after` under which worker `number` registered itself, if it has."""
+        values = {"run": run, "number": number, "after": after}
+        worker: int | None = self.database.value("worker_of_number", **values)
         return worker
 
     def latest(self) -> RunRow | None:

@@ -74,7 +74,7 @@ class Store:
             runs.throttle_run, runs.stop_run, runs.end_run,
         )  # fmt: skip
         self.start_worker, self.end_worker = runs.start_worker, runs.end_worker
-        self.latest_worker, self.worker_of_process = runs.latest_worker, runs.worker_of_process
+        self.latest_worker, self.worker_of_number = runs.latest_worker, runs.worker_of_number
         self.retry, self.requeue = self.requeues.retry, self.requeues.requeue
 
     def _delegate_reads(self) -> None:

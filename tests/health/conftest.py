@@ -42,17 +42,17 @@ class Health:
         return [item for item in self.of(check) if item["severity"] in ("error", "warning")]
 
     @property
-    def sick(self) -> set[str]:
+    def failing(self) -> set[str]:
         """The checks that found something to do."""
         return {item["check"] for item in self.document["findings"] if self.bad(item["check"])}
 
     @property
     def fixed(self) -> set[str]:
-        """The checks whose findings were mended."""
+        """The checks whose findings were fixed."""
         return {item["check"] for item in self.document["fixed"]}
 
 
-class Patient(Site):
+class DamagedSite(Site):
     """A built site that things are done to."""
 
     def look(self, *arguments: str) -> Health:
@@ -134,15 +134,15 @@ def built_folder(planned_folder: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def planned(planned_folder: Path, tmp_path: Path) -> Patient:
+def planned(planned_folder: Path, tmp_path: Path) -> DamagedSite:
     """A planned project of the test's own."""
-    return Patient(Path(shutil.copytree(planned_folder, tmp_path / "planned")))
+    return DamagedSite(Path(shutil.copytree(planned_folder, tmp_path / "planned")))
 
 
 @pytest.fixture
-def site(built_folder: Path, tmp_path: Path) -> Patient:
+def site(built_folder: Path, tmp_path: Path) -> DamagedSite:
     """A built project of the test's own."""
-    return Patient(Path(shutil.copytree(built_folder, tmp_path / "built")))
+    return DamagedSite(Path(shutil.copytree(built_folder, tmp_path / "built")))
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from ledger.health.finding import MOVE_AWAY
 from ledger.store.connection import has_wal_reset_race, migrations
 
 if TYPE_CHECKING:
-    from health.conftest import Patient
+    from health.conftest import DamagedSite
 
 PAGE = 4096
 
 
-def overwrite(site: Patient, page: int, data: bytes) -> None:
+def overwrite(site: DamagedSite, page: int, data: bytes) -> None:
     """Put other bytes over a page of the ledger file; a negative number counts from the end."""
     count = site.path.stat().st_size // PAGE
     with site.path.open("r+b") as file:
@@ -43,7 +43,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_file_is_a_finding(site: Patient, fault: str) -> None:
+def test_a_broken_file_is_a_finding(site: DamagedSite, fault: str) -> None:
     """With the remedy and no traceback, also with --fix, which leaves such a file alone."""
     BROKEN[fault](site)
     before = site.path.read_bytes()
@@ -52,13 +52,13 @@ def test_a_broken_file_is_a_finding(site: Patient, fault: str) -> None:
         health = site.look(*arguments)
 
         assert 1 == health.exit
-        assert {"integrity"} == health.sick
+        assert {"integrity"} == health.failing
         assert "mv .ledger/ledger.db*" in health.bad("integrity")[0]["remedy"]
         assert "not looked at" in health.of("files")[0]["what"]
     assert before == site.path.read_bytes()
 
 
-def test_no_broken_page_ends_in_a_traceback(site: Patient) -> None:
+def test_no_broken_page_ends_in_a_traceback(site: DamagedSite) -> None:
     """Whichever page of the file is lost, the doctor says something, and JSON."""
     sound = site.path.read_bytes()
 
@@ -68,14 +68,14 @@ def test_no_broken_page_ends_in_a_traceback(site: Patient) -> None:
         assert site.look().exit in (0, 1)
 
 
-def test_verify_refuses_a_broken_file(site: Patient) -> None:
+def test_verify_refuses_a_broken_file(site: DamagedSite) -> None:
     """With the remedy, and no traceback."""
     overwrite(site, 0, NOISE)
 
     assert "remedy" in site.run("verify", expect=2)
 
 
-def move_away(site: Patient, advice: str) -> None:
+def move_away(site: DamagedSite, advice: str) -> None:
     """Do the first half of the remedy for a broken file, as it is printed."""
     command = advice.partition("then: ")[2].partition(" && ledger init && ledger spawn;")[0]
     subprocess.run(["sh", "-ec", command], cwd=site.root, check=True)
@@ -83,7 +83,7 @@ def move_away(site: Patient, advice: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["header of noise", "half of it"])
-def test_the_remedy_for_a_broken_file_works(site: Patient, fault: str) -> None:
+def test_the_remedy_for_a_broken_file_works(site: DamagedSite, fault: str) -> None:
     """The printed command gives a sound ledger again, and rewrites not one page."""
     BROKEN[fault](site)
     pages, vectors = site.stamps(), site.stamps(".ledger/vectors")
@@ -94,10 +94,10 @@ def test_the_remedy_for_a_broken_file_works(site: Patient, fault: str) -> None:
     site.run("spawn", 2)
 
     assert (pages, vectors) == (site.stamps(), site.stamps(".ledger/vectors"))
-    assert set() == site.look().sick
+    assert set() == site.look().failing
 
 
-def test_the_remedy_takes_the_log_along(planned: Patient) -> None:
+def test_the_remedy_takes_the_log_along(planned: DamagedSite) -> None:
     """A -wal that stayed behind would be played into the new ledger; the remedy moves it too."""
     process = planned.start("spawn", 2, "--quiet")
     until(planned.path.with_name("ledger.db-wal").exists, "a log")
@@ -108,7 +108,7 @@ def test_the_remedy_takes_the_log_along(planned: Patient) -> None:
     planned.run("init")
     planned.run("spawn", 2)
 
-    assert set() == planned.look().sick
+    assert set() == planned.look().failing
 
 
 CUT_OFF = """
@@ -128,7 +128,7 @@ main()
 """
 
 
-def test_a_write_that_was_cut_off_is_rolled_back(site: Patient) -> None:
+def test_a_write_that_was_cut_off_is_rolled_back(site: DamagedSite) -> None:
     """With a rollback journal a reader cannot do that: --fix is the remedy, and works."""
     subprocess.run([sys.executable, "-c", CUT_OFF, site.path], check=True)
     assert site.path.with_name("ledger.db-journal").stat().st_size > 0
@@ -145,20 +145,20 @@ def test_a_write_that_was_cut_off_is_rolled_back(site: Patient) -> None:
     assert "is whole" in report
 
 
-def test_a_newer_schema_says_upgrade(site: Patient) -> None:
+def test_a_newer_schema_says_upgrade(site: DamagedSite) -> None:
     """Nothing else is read from it, and --fix leaves it alone."""
     site.sql("PRAGMA user_version = 999")
 
     for arguments in ([], ["--fix"]):
         health = site.look(*arguments)
 
-        assert {"schema"} == health.sick
+        assert {"schema"} == health.failing
         assert "error" == health.of("schema")[0]["severity"]
         assert "pip install -U" in health.of("schema")[0]["remedy"]
         assert 1 == health.exit
 
 
-def test_an_older_schema_says_init(site: Patient) -> None:
+def test_an_older_schema_says_init(site: DamagedSite) -> None:
     """Which migrates it."""
     site.sql(f"PRAGMA user_version = {len(migrations()) - 1}")
 
@@ -168,16 +168,16 @@ def test_an_older_schema_says_init(site: Patient) -> None:
     assert "ledger init" in finding["remedy"]
 
 
-def test_an_empty_file_is_an_old_one(planned: Patient) -> None:
+def test_an_empty_file_is_an_old_one(planned: DamagedSite) -> None:
     """What a kill in the first moment leaves: `ledger init` is the remedy, and works."""
     planned.path.write_bytes(b"")
 
-    assert {"schema"} == planned.look().sick
+    assert {"schema"} == planned.look().failing
     planned.run("init")
-    assert set() == planned.look().sick
+    assert set() == planned.look().failing
 
 
-def test_rows_that_name_nothing_are_found(site: Patient) -> None:
+def test_rows_that_name_nothing_are_found(site: DamagedSite) -> None:
     """An output of a job that is not there."""
     site.sql("INSERT INTO outputs (path, job) VALUES ('site/x.html', 9999)")
 
@@ -186,21 +186,21 @@ def test_rows_that_name_nothing_are_found(site: Patient) -> None:
     assert "1 rows of outputs name rows of jobs that are not there" == finding["what"]
 
 
-def test_counters_that_are_off_are_counted_again(site: Patient) -> None:
+def test_counters_that_are_off_are_counted_again(site: DamagedSite) -> None:
     """They decide which phase is open: one too many, and a run never ends."""
     site.sql("UPDATE counters SET n = n + 1 WHERE kind = 'similar' AND class = 'done'")
     site.sql("DELETE FROM counters WHERE kind = 'embed'")
 
     health = site.look()
 
-    assert {"counters"} == health.sick
+    assert {"counters"} == health.failing
     assert 2 == len(health.bad("counters"))
     assert "7 by the counters, 6 when counted" in health.bad("counters")[1]["what"]
     assert {"counters"} == site.look("--fix").fixed
-    assert set() == site.look().sick
+    assert set() == site.look().failing
 
 
-def test_counters_come_before_what_moves_them(site: Patient) -> None:
+def test_counters_come_before_what_moves_them(site: DamagedSite) -> None:
     """A damaged page is put back although its counter said there is no such job."""
     site.sql("UPDATE counters SET n = 0")
     (site.root / "site" / "index.html").unlink()
@@ -208,7 +208,7 @@ def test_counters_come_before_what_moves_them(site: Patient) -> None:
     assert {"counters", "files"} == site.look("--fix").fixed
 
 
-def test_texts_are_those_that_were_planned(site: Patient) -> None:
+def test_texts_are_those_that_were_planned(site: DamagedSite) -> None:
     """A text that was changed behind the plan's back, and one that is gone."""
     site.sql("UPDATE documents SET content = 'other words' WHERE position = 2")
     assert "is not the one that was planned" in site.look().bad("plan")[0]["what"]
@@ -217,7 +217,7 @@ def test_texts_are_those_that_were_planned(site: Patient) -> None:
     assert "5 of 6 planned documents" in site.look().bad("plan")[1]["what"]
 
 
-def test_a_ledger_without_a_plan_says_init(site: Patient) -> None:
+def test_a_ledger_without_a_plan_says_init(site: DamagedSite) -> None:
     """What an init that was refused leaves behind."""
     for table in ("outputs", "jobs", "documents", "facts"):
         site.sql(f"DELETE FROM {table}")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from health.conftest import flip
 
-from ledger.health.progress import Bar
+from ledger.health.progress import ProgressBar
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from health.conftest import Patient
+    from health.conftest import DamagedSite
 
 CHECKS = [
     "sqlite", "filesystem", "integrity", "schema", "references", "counters", "plan", "temporary",
@@ -25,23 +25,23 @@ CHECKS = [
 ]  # fmt: skip
 
 
-def test_a_sound_project_is_told_so(site: Patient) -> None:
+def test_a_sound_project_is_told_so(site: DamagedSite) -> None:
     """Every check says what it looked at; exit 0."""
     health = site.look()
 
     assert CHECKS == list(dict.fromkeys(item["check"] for item in health.document["findings"]))
-    assert set() == health.sick
+    assert set() == health.failing
     assert 0 == health.exit
     assert "all is well" in site.run("doctor")
 
 
-def test_a_plan_that_is_not_built_is_sound(planned: Patient) -> None:
+def test_a_plan_that_is_not_built_is_sound(planned: DamagedSite) -> None:
     """Nothing is missing before the first build."""
-    assert set() == planned.look().sick
+    assert set() == planned.look().failing
 
 
 @pytest.mark.parametrize("state", ["sound", "damaged"])
-def test_looking_writes_nothing(site: Patient, state: str) -> None:
+def test_looking_writes_nothing(site: DamagedSite, state: str) -> None:
     """Neither a file nor a folder changes, whatever is found."""
     if state == "damaged":
         flip(site.root / "site" / "index.html")
@@ -53,7 +53,7 @@ def test_looking_writes_nothing(site: Patient, state: str) -> None:
     assert before == site.everything()
 
 
-def test_json_has_a_stable_shape(site: Patient) -> None:
+def test_json_has_a_stable_shape(site: DamagedSite) -> None:
     """Scripts find the same fields in every finding, and in what was fixed."""
     (site.root / "site" / ".9.1.ledger-tmp").touch()
 
@@ -66,7 +66,7 @@ def test_json_has_a_stable_shape(site: Patient) -> None:
     assert [*fields, "done"] == list(document["fixed"][0])
 
 
-def test_the_text_names_what_where_and_the_remedy(site: Patient) -> None:
+def test_the_text_names_what_where_and_the_remedy(site: DamagedSite) -> None:
     """For people, with what was fixed and how many are left."""
     (site.root / "site" / "index.html").unlink()
 
@@ -79,7 +79,7 @@ def test_the_text_names_what_where_and_the_remedy(site: Patient) -> None:
     assert "fixed    files       site/index.html is missing: `ledger spawn` builds it" in fixed
 
 
-def test_many_findings_are_cut_short_in_the_text(site: Patient) -> None:
+def test_many_findings_are_cut_short_in_the_text(site: DamagedSite) -> None:
     """A screen is not flooded; JSON has all of them."""
     pages = list((site.root / "site").rglob("*.html"))
     for page in pages:
@@ -89,7 +89,7 @@ def test_many_findings_are_cut_short_in_the_text(site: Patient) -> None:
     assert len(pages) == len(site.look().bad("files"))
 
 
-def test_fix_and_verify_are_refused_while_another_builds(site: Patient) -> None:
+def test_fix_and_verify_are_refused_while_another_builds(site: DamagedSite) -> None:
     """With the words and the exit code of `spawn`; looking is allowed."""
     flip(site.root / "site" / "index.html")
     with site.building():
@@ -102,7 +102,7 @@ def test_fix_and_verify_are_refused_while_another_builds(site: Patient) -> None:
     assert "is at work on" in refusals[0]
 
 
-def test_outside_a_project_and_without_a_ledger(site: Patient, tmp_path: Path) -> None:
+def test_outside_a_project_and_without_a_ledger(site: DamagedSite, tmp_path: Path) -> None:
     """Exit 2 with the remedy, as the other commands do."""
     for path in site.path.parent.glob("ledger.db*"):
         path.unlink()
@@ -123,12 +123,12 @@ def test_help_stays_quick() -> None:
 def test_a_bar_is_drawn_on_a_terminal_only(tmp_path: Path) -> None:
     """And in a file there is a line, after five seconds at the earliest."""
     ours, theirs = pty.openpty()
-    with os.fdopen(theirs, "w") as terminal, Bar("looking", 4, terminal, after=0) as bar:
+    with os.fdopen(theirs, "w") as terminal, ProgressBar("looking", 4, terminal, after=0) as bar:
         bar.advance(3)
         bar.advance(1)
     drawn = os.read(ours, 10_000).decode()
     os.close(ours)
-    with (tmp_path / "log").open("w") as log, Bar("looking", 4, log, after=0) as bar:
+    with (tmp_path / "log").open("w") as log, ProgressBar("looking", 4, log, after=0) as bar:
         bar.advance(4)
 
     assert "looking" in drawn

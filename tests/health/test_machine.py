@@ -18,7 +18,7 @@ from ledger.store.plan import read_facts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from health.conftest import Patient
+    from health.conftest import DamagedSite
 
     Mount = Callable[[str, Path], Path]
 
@@ -60,7 +60,7 @@ def test_a_local_disk_is_none(kind: str) -> None:
     assert Severity.OK == filesystem_finding("the ledger", Path("/x"), kind).severity
 
 
-def test_a_filesystem_in_memory_is_a_note(in_memory: Mount, planned: Patient) -> None:
+def test_a_filesystem_in_memory_is_a_note(in_memory: Mount, planned: DamagedSite) -> None:
     """What lies there is gone with the machine; the ledger and the output are both looked at."""
     assert ["ok", "ok"] == [item["severity"] for item in planned.look().of("filesystem")]
     in_memory("size=1m", planned.root / "site")
@@ -87,7 +87,7 @@ def test_versions_of_sqlite(version: str, severity: str) -> None:
     assert severity == sqlite_finding(version).severity
 
 
-def test_without_the_bundled_sqlite(site: Patient) -> None:
+def test_without_the_bundled_sqlite(site: DamagedSite) -> None:
     """The doctor works with the standard library's, and tells what that one lacks."""
     code = (
         "import sys; sys.modules['pysqlite3'] = None\n"
@@ -103,15 +103,15 @@ def test_without_the_bundled_sqlite(site: Patient) -> None:
     assert findings[0]["severity"] == sqlite_finding(sqlite3.sqlite_version).severity
 
 
-def moved(site: Patient, disk: Path) -> Patient:
+def moved(site: DamagedSite, disk: Path) -> DamagedSite:
     """The same project on another disk."""
     return type(site)(Path(shutil.copytree(site.root, disk / "project")))
 
 
-def test_a_full_disk_is_told(in_memory: Mount, planned: Patient, tmp_path: Path) -> None:
+def test_a_full_disk_is_told(in_memory: Mount, planned: DamagedSite, tmp_path: Path) -> None:
     """What `spawn` would refuse, with its numbers and its remedy."""
     site = moved(planned, in_memory("size=32m", tmp_path / "disk"))
-    assert set() == site.look().sick
+    assert set() == site.look().failing
     free = shutil.disk_usage(site.root).free
     (site.root / "filler").write_bytes(bytes(free - 4096))
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_told(in_memory: Mount, planned: Patient, tmp_path: Path)
     assert "make room" in finding["remedy"]
 
 
-def test_a_plan_too_large_for_the_disk_is_told(planned: Patient) -> None:
+def test_a_plan_too_large_for_the_disk_is_told(planned: DamagedSite) -> None:
     """The same on any disk."""
     with planned.store() as store:
         facts = read_facts(store) | {"job_bytes": {"similar": 10**18}}
@@ -130,7 +130,7 @@ def test_a_plan_too_large_for_the_disk_is_told(planned: Patient) -> None:
     assert "needs about 6,000,000,000.0 GB more" in planned.look().bad("ready")[0]["what"]
 
 
-def test_all_that_spawn_would_refuse_is_told(site: Patient) -> None:
+def test_all_that_spawn_would_refuse_is_told(site: DamagedSite) -> None:
     """Edited settings and a broken template together; an edited corpus is a note."""
     with (site.root / "ledger.toml").open("a") as file:
         file.write("min_length = 5\n")
@@ -142,11 +142,11 @@ def test_all_that_spawn_would_refuse_is_told(site: Patient) -> None:
     (site.root / "ledger.toml").write_text(text)
     site.write_poems(site.poems()[:3])
     assert "note" == site.look().of("ready")[0]["severity"]
-    assert set() == site.look().sick
+    assert set() == site.look().failing
 
 
 def test_a_filesystem_that_takes_no_more_files_is_told(
-    in_memory: Mount, planned: Patient, tmp_path: Path
+    in_memory: Mount, planned: DamagedSite, tmp_path: Path
 ) -> None:
     """There may be room for bytes and none for names."""
     site = moved(planned, in_memory("size=64m,nr_inodes=40", tmp_path / "disk"))
@@ -154,7 +154,7 @@ def test_a_filesystem_that_takes_no_more_files_is_told(
     assert "and the filesystem takes" in site.look().bad("inodes")[0]["what"]
 
 
-def test_too_few_open_files_are_told(site: Patient) -> None:
+def test_too_few_open_files_are_told(site: DamagedSite) -> None:
     """A worker keeps a file open for every artefact that it has mapped."""
     script = f"ulimit -n 36; exec {sys.executable} -m ledger doctor --json"
     result = subprocess.run(
@@ -172,9 +172,9 @@ AS_NOBODY = """
 import os, resource, sys
 from pathlib import Path
 from ledger.health import CHECKS
-from ledger.health.context import Case
+from ledger.health.context import CheckContext
 from ledger.project.load import load_project
-case = Case(load_project(Path(sys.argv[1])), building=False)
+case = CheckContext(load_project(Path(sys.argv[1])), building=False)
 (processes,) = [check.look for check in CHECKS if check.name == "processes"]
 print(*[str(finding.severity) for finding in processes(case)])
 resource.setrlimit(resource.RLIMIT_NPROC, (2, 2))
@@ -184,7 +184,7 @@ print(*[finding.what for finding in processes(case)])
 """
 
 
-def test_too_few_processes_are_told(site: Patient) -> None:
+def test_too_few_processes_are_told(site: DamagedSite) -> None:
     """Threads of all processes of the user count; root is not held to it."""
     out = subprocess.run(
         [sys.executable, "-c", AS_NOBODY, site.root], capture_output=True, text=True, check=True

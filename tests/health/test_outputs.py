@@ -15,7 +15,7 @@ from e2e.conftest import until
 from health.conftest import flip
 
 if TYPE_CHECKING:
-    from health.conftest import Patient
+    from health.conftest import DamagedSite
 
 
 def cut(path: Path) -> None:
@@ -46,7 +46,7 @@ FILES = {
 
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_found_and_made_again(site: Patient, damage: str, file: str) -> None:
+def test_a_damaged_file_is_found_and_made_again(site: DamagedSite, damage: str, file: str) -> None:
     """`verify` names it and puts it back; `spawn` makes it again and writes no other file."""
     path = site.find(FILES[file])
     name = path.relative_to(site.root).as_posix()
@@ -64,10 +64,10 @@ def test_a_damaged_file_is_found_and_made_again(site: Patient, damage: str, file
     assert (pages, artefacts) == (site.tree(), site.tree(".ledger/artefacts"))
     after = site.stamps()
     assert {p for p in stamps if after[p] != stamps[p]} <= {name.removeprefix("site/")}
-    assert (0, set()) == (site.verify()[0], site.look().sick)
+    assert (0, set()) == (site.verify()[0], site.look().failing)
 
 
-def test_the_doctor_mends_as_verify_does(site: Patient) -> None:
+def test_the_doctor_mends_as_verify_does(site: DamagedSite) -> None:
     """One finding, put back, built again."""
     pages = site.tree()
     flip(site.find("site/similar/*/*.html"))
@@ -96,7 +96,7 @@ MISLEADING = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MISLEADING)
 def test_pages_built_from_a_damaged_artefact_are_built_again(
-    planned: Patient, site: Patient, kind: str
+    planned: DamagedSite, site: DamagedSite, kind: str
 ) -> None:
     """They have the right digest of the wrong bytes, so their own file does not give them away."""
     pattern, spoil = MISLEADING[kind]
@@ -114,7 +114,7 @@ def test_pages_built_from_a_damaged_artefact_are_built_again(
     assert 0 == planned.verify()[0]
 
 
-def test_nothing_follows_from_a_missing_artefact_or_a_page(site: Patient) -> None:
+def test_nothing_follows_from_a_missing_artefact_or_a_page(site: DamagedSite) -> None:
     """From what is not there nothing was built, and nobody builds from a page."""
     site.find(".ledger/artefacts/entry/*/00000.html").unlink()
     flip(site.root / "site" / "index.html")
@@ -124,7 +124,7 @@ def test_nothing_follows_from_a_missing_artefact_or_a_page(site: Patient) -> Non
     assert (2, 0) == (document["requeued"], document["followers"])
 
 
-def test_followers_keep_their_size(site: Patient) -> None:
+def test_followers_keep_their_size(site: DamagedSite) -> None:
     """`spawn` counts the room that they take as there already; it would refuse a full disk else."""
     flip(site.find(".ledger/artefacts/entry/*/00000.html"))
 
@@ -136,7 +136,7 @@ def test_followers_keep_their_size(site: Patient) -> None:
 
 
 @pytest.mark.parametrize("state", ["a folder", "a link", "never published"])
-def test_stranger_damage(site: Patient, state: str) -> None:
+def test_stranger_damage(site: DamagedSite, state: str) -> None:
     """A folder or a link in a file's place, and a done job whose file was never published."""
     path = site.find("site/similar/*/*.html")
     if state == "a folder":
@@ -156,7 +156,7 @@ def test_stranger_damage(site: Patient, state: str) -> None:
     assert 1 == site.verify()[1]["requeued"]
 
 
-def test_files_of_other_jobs_are_not_looked_at(site: Patient) -> None:
+def test_files_of_other_jobs_are_not_looked_at(site: DamagedSite) -> None:
     """A worker killed before it settled leaves a new file beside the digest of the old one."""
     site.sql("UPDATE jobs SET state = 'pending' WHERE kind = 'similar'")
     flip(site.find("site/similar/*/*.html"))
@@ -164,7 +164,7 @@ def test_files_of_other_jobs_are_not_looked_at(site: Patient) -> None:
     assert 0 == site.verify()[0]
 
 
-def test_verify_of_a_sound_site(site: Patient) -> None:
+def test_verify_of_a_sound_site(site: DamagedSite) -> None:
     """Exit 0, the number of files, and not a byte of the ledger written."""
     before = site.path.read_bytes()
 
@@ -175,7 +175,7 @@ def test_verify_of_a_sound_site(site: Patient) -> None:
     assert before == site.path.read_bytes()
 
 
-def test_verify_says_what_comes_next(site: Patient) -> None:
+def test_verify_says_what_comes_next(site: DamagedSite) -> None:
     """With the damaged paths."""
     flip(site.root / "site" / "index.html")
 
@@ -186,7 +186,7 @@ def test_verify_says_what_comes_next(site: Patient) -> None:
 
 
 @pytest.mark.slow
-def test_an_interrupted_verify_changes_nothing(site: Patient) -> None:
+def test_an_interrupted_verify_changes_nothing(site: DamagedSite) -> None:
     """Ctrl+C in the middle of hashing: exit 130, and the damage is still to be found."""
     flip(site.root / "site" / "style.css")
     large = site.root / "site" / "index.html"
@@ -211,7 +211,7 @@ def opened(pid: int) -> set[str]:
         return set()
 
 
-def test_temp_files_of_the_dead_are_swept(site: Patient) -> None:
+def test_temp_files_of_the_dead_are_swept(site: DamagedSite) -> None:
     """In the site and in the state folder; a file with another ending is a person's."""
     folders = [site.root / "site", site.find(".ledger/artefacts/entry/*")]
     for folder in folders:
@@ -221,10 +221,10 @@ def test_temp_files_of_the_dead_are_swept(site: Patient) -> None:
     assert 2 == len(site.look().bad("temporary"))
     assert {"temporary"} == site.look("--fix").fixed
     assert 2 == len(list(site.root.rglob(".99*")))
-    assert set() == site.look().sick
+    assert set() == site.look().failing
 
 
-def test_a_temp_file_of_the_living_is_not(site: Patient) -> None:
+def test_a_temp_file_of_the_living_is_not(site: DamagedSite) -> None:
     """A worker that is at work under a coordinator is writing it."""
     with site.store() as store:
         worker = store.start_worker(1, 1, os.getpid())
@@ -235,7 +235,7 @@ def test_a_temp_file_of_the_living_is_not(site: Patient) -> None:
     assert 1 == len(site.look().bad("temporary"))
 
 
-def test_leftovers_are_deleted(site: Patient) -> None:
+def test_leftovers_are_deleted(site: DamagedSite) -> None:
     """Files of an older plan that a kill kept from being deleted."""
     shutil.copy(site.root / "site" / "index.html", site.root / "site" / "old.html")
     with site.store() as store, store.immediate():
@@ -246,7 +246,7 @@ def test_leftovers_are_deleted(site: Patient) -> None:
     assert not (site.root / "site" / "old.html").exists()
 
 
-def test_a_leftover_behind_a_link_is_left_to_a_person(site: Patient, tmp_path: Path) -> None:
+def test_a_leftover_behind_a_link_is_left_to_a_person(site: DamagedSite, tmp_path: Path) -> None:
     """It is not deleted, and stays a warning that says so."""
     (tmp_path / "old.html").touch()
     (site.root / "site" / "away").symlink_to(tmp_path)

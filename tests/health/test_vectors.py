@@ -15,7 +15,7 @@ from worker.artefacts import array_bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from health.conftest import Patient
+    from health.conftest import DamagedSite
 
 SHARD = ".ledger/vectors/*/*.npz"
 
@@ -39,7 +39,7 @@ SHARDS: dict[str, tuple[Callable[[Any, Any], bytes], str]] = {
 
 
 @pytest.mark.parametrize("fault", SHARDS)
-def test_a_shard_that_says_nonsense_is_found(site: Patient, fault: str) -> None:
+def test_a_shard_that_says_nonsense_is_found(site: DamagedSite, fault: str) -> None:
     """Also where its digest is right."""
     make, what = SHARDS[fault]
     path = site.find(SHARD)
@@ -47,22 +47,22 @@ def test_a_shard_that_says_nonsense_is_found(site: Patient, fault: str) -> None:
 
     health = site.look()
 
-    assert {"vectors"} == health.sick
+    assert {"vectors"} == health.failing
     assert what in health.bad("vectors")[0]["what"]
 
 
-def test_a_shard_that_says_nonsense_is_embedded_again(site: Patient) -> None:
+def test_a_shard_that_says_nonsense_is_embedded_again(site: DamagedSite) -> None:
     """And everything after it is built again, and comes out right."""
     path, pages = site.find(SHARD), site.tree()
     site.publish(path, not_a_number(*read_shard(path)))
 
     assert {"vectors"} == site.look("--fix").fixed
     site.run("spawn", 2)
-    assert set() == site.look().sick
+    assert set() == site.look().failing
     assert pages == site.tree()
 
 
-def test_shards_of_two_widths_are_found(site: Patient) -> None:
+def test_shards_of_two_widths_are_found(site: DamagedSite) -> None:
     """They cannot lie in one space."""
     path = site.find(SHARD)
     names, vectors = read_shard(path)
@@ -71,11 +71,11 @@ def test_shards_of_two_widths_are_found(site: Patient) -> None:
     assert "has the shape" in site.look().bad("vectors")[0]["what"]
 
 
-def test_a_broken_shard_that_nobody_owns_is_to_be_deleted(site: Patient) -> None:
+def test_a_broken_shard_that_nobody_owns_is_to_be_deleted(site: DamagedSite) -> None:
     """The space reads all of the folder, so it would stop there."""
     stray = site.find(SHARD).with_name("stray.npz")
     stray.write_bytes(site.find(SHARD).read_bytes())
-    assert set() == site.look().sick
+    assert set() == site.look().failing
     flip(stray)
 
     finding = site.look("--fix").bad("vectors")[0]
@@ -84,7 +84,7 @@ def test_a_broken_shard_that_nobody_owns_is_to_be_deleted(site: Patient) -> None
     assert stray.exists()
 
 
-def test_a_text_without_a_vector_is_found(site: Patient) -> None:
+def test_a_text_without_a_vector_is_found(site: DamagedSite) -> None:
     """The documents in the plan are not those that the embeddings are of."""
     site.sql("UPDATE documents SET text_digest = 'other' WHERE position = 4")
 
@@ -100,7 +100,7 @@ SPACE: dict[str, tuple[str, Callable[[Any], Any], str]] = {
 
 
 @pytest.mark.parametrize("fault", SPACE)
-def test_a_space_that_is_none_is_found(site: Patient, fault: str) -> None:
+def test_a_space_that_is_none_is_found(site: DamagedSite, fault: str) -> None:
     """Its vectors are as many as the documents, and of length one."""
     name, change, what = SPACE[fault]
     path = site.find(f".ledger/artefacts/space/*/{name}")
@@ -108,11 +108,11 @@ def test_a_space_that_is_none_is_found(site: Patient, fault: str) -> None:
 
     health = site.look()
 
-    assert {"space"} == health.sick
+    assert {"space"} == health.failing
     assert what in health.bad("space")[0]["what"]
 
 
-def test_a_space_that_is_none_is_made_again(site: Patient) -> None:
+def test_a_space_that_is_none_is_made_again(site: DamagedSite) -> None:
     """And the pages that may have been built from it."""
     path, pages = site.find(".ledger/artefacts/space/*/vectors.npy"), site.tree()
     site.publish(path, array_bytes(np.load(path)[::-1] * 2))
@@ -145,7 +145,7 @@ RANKINGS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 @pytest.mark.parametrize("kind", ["rank-similar", "rank-different"])
 @pytest.mark.parametrize("fault", RANKINGS)
-def test_a_ranking_that_cannot_be_is_found(site: Patient, fault: str, kind: str) -> None:
+def test_a_ranking_that_cannot_be_is_found(site: DamagedSite, fault: str, kind: str) -> None:
     """Its shape and its ids are those of the plan's documents."""
     spoil, what = RANKINGS[fault]
     path = site.find(f".ledger/artefacts/{kind}/*/00000.npy")
@@ -153,11 +153,11 @@ def test_a_ranking_that_cannot_be_is_found(site: Patient, fault: str, kind: str)
 
     health = site.look()
 
-    assert {"rankings"} == health.sick
+    assert {"rankings"} == health.failing
     assert what in health.bad("rankings")[0]["what"]
 
 
-def test_a_ranking_that_cannot_be_is_made_again(site: Patient) -> None:
+def test_a_ranking_that_cannot_be_is_made_again(site: DamagedSite) -> None:
     """And the pages that may have been built from it."""
     path, pages = site.find(".ledger/artefacts/rank-similar/*/00000.npy"), site.tree()
     site.publish(path, array_bytes(change(0, 0, 6)(np.load(path))))
@@ -166,18 +166,18 @@ def test_a_ranking_that_cannot_be_is_made_again(site: Patient) -> None:
     site.run("spawn", 2)
 
     assert pages == site.tree()
-    assert set() == site.look().sick
+    assert set() == site.look().failing
 
 
-def test_a_space_of_another_plan_is_found(site: Patient) -> None:
+def test_a_space_of_another_plan_is_found(site: DamagedSite) -> None:
     """Nobody would look for it where it is."""
     site.sql("UPDATE jobs SET fingerprint = 'other' WHERE kind = 'space'")
 
-    assert {"space"} == site.look().sick
+    assert {"space"} == site.look().failing
 
 
 @pytest.mark.parametrize("fault", ["fingerprint", "path", "space", "depth"])
-def test_a_ranking_of_another_plan_is_found(site: Patient, fault: str) -> None:
+def test_a_ranking_of_another_plan_is_found(site: DamagedSite, fault: str) -> None:
     """Its fingerprint, its place and what it was made from are those that the plan says."""
     if fault == "fingerprint":
         site.sql("UPDATE jobs SET fingerprint = 'other' WHERE kind = 'rank-similar'")
@@ -202,11 +202,11 @@ def test_a_ranking_of_another_plan_is_found(site: Patient, fault: str) -> None:
     assert "is of another plan" in site.look().bad("rankings")[0]["what"]
 
 
-def test_a_gap_between_blocks_is_found(site: Patient) -> None:
+def test_a_gap_between_blocks_is_found(site: DamagedSite) -> None:
     """All documents are ranked, or are planned to be."""
     site.sql("DELETE FROM outputs WHERE path LIKE '%rank-similar%'")
     site.sql("DELETE FROM jobs WHERE kind = 'rank-similar'")
-    assert set() == site.look().sick
+    assert set() == site.look().failing
 
     site.sql(
         "UPDATE jobs SET payload = json_set(payload, '$.last', 3) WHERE kind = 'rank-different'"

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from ledger.jobs import Job, Output
     from ledger.planning.plan import Plan
     from ledger.sites.poems.plan import PoemPlan
-    from ledger.store.connection import Row
-    from worker.context import Context
+    from worker.context import Context, Neighbour
 
 VERSION = 1
 OTHER = {"similar": "different", "different": "similar"}
@@ -86,20 +85,20 @@ def ranking_pages(
 
 
 def _about(context: Context, kind: str, document: OrderedDocument) -> dict[str, Any]:
-    """Return the template values about the document that all pages of its ranking share."""
-    around = context.documents.neighbours(document.chronology)
+    """What all pages of one ranking say of their document."""
+    older, newer = context.neighbours(document)
     return {
         "document": view(context, document),
-        "older": _neighbour(kind, around.get(document.chronology - 1)),
-        "newer": _neighbour(kind, around.get(document.chronology + 1)),
+        "older": _neighbour(kind, older),
+        "newer": _neighbour(kind, newer),
         "other": link(ranking_page(OTHER[kind], document.slug)),
     }
 
 
-def _neighbour(kind: str, document: Row | None) -> dict[str, str] | None:
+def _neighbour(kind: str, document: Neighbour | None) -> dict[str, str] | None:
     if document is None:
         return None
-    return {"label": document["label"], "href": link(ranking_page(kind, document["slug"]))}
+    return {"label": document.label, "href": link(ranking_page(kind, document.slug))}
 
 
 def _page_link(kind: str, document: OrderedDocument, page: int, pages: int) -> str | None:

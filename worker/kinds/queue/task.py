@@ -84,13 +84,13 @@ def task_of(job: Job, context: Context) -> Task:
             f"the queue of {job.name} is gone",
             remedy="add it again: ledger add --name NAME -- COMMAND",
         )
-    recipe = recipe_of(queue["kind"], json.loads(queue["recipe"]))
+    recipe = recipe_of(queue.kind, json.loads(queue.recipe))
     key = job.key.partition("/")[2]
     record = context.record or AttemptRecord(clock.wall())
     record.retries = recipe.retries
     output = output_of(recipe, job.payload, key)
     return Task(
-        job, queue["name"], recipe, record,
+        job, queue.name, recipe, record,
         os.path.normpath(output) if output else "", context.project.root, context.scratch,
-        None if context.store is None else context.store.result(job.id),
+        context.result(job),
     )  # fmt: skip

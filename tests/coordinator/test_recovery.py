@@ -1,0 +1,62 @@
+"""Crash recovery: every command that meets a dead worker does the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.conftest import until
+
+if TYPE_CHECKING:
+    from queues.conftest import Bulk
+
+PAY = "echo paid >> paid.txt; while [ ! -e go ]; do sleep 0.02; done"
+COST = 2_000_000_000_000
+
+
+@pytest.fixture
+def killed_in_mid_effect(bulk: Bulk) -> Bulk:
+    """A queue that parks effects in doubt, its coordinator and worker killed after the effect."""
+    bulk.add(
+        "pay", "--uncertain", "park", "--cost", "2", "--budget", "5", "--",
+        "sh", "-c", PAY, ":::", "a",
+    )  # fmt: skip
+    run = bulk.start("spawn", 1, "-q")
+    until((bulk.root / "paid.txt").exists, "the effect")
+    (worker,) = bulk.sql("SELECT pid FROM workers WHERE ended_at IS NULL")[0]
+    for pid in (run.pid, worker):
+        os.kill(pid, signal.SIGKILL)
+    run.communicate(timeout=30)
+    return bulk
+
+
+@pytest.mark.parametrize("command", ["spawn", "doctor --fix", "init"])
+def test_a_parked_effect_is_there_once(killed_in_mid_effect: Bulk, command: str) -> None:
+    """Whichever command finds the dead worker, the job is parked and what it reserved is spent."""
+    bulk = killed_in_mid_effect
+    if command != "spawn":
+        bulk.run(*command.split(), expect=int("doctor" in command))  # 1: a job waits for a decision
+    bulk.write("go", "")
+    bulk.spawn(expect=1)
+
+    assert bulk.read("paid.txt") == "paid\n"
+    assert bulk.sql("SELECT state, uncertain FROM jobs") == [("failed", 1)]
+    assert bulk.sql("SELECT money_spent FROM queues") == [(COST,)]
+    assert "1 jobs" in bulk.run("retry", "--uncertain")
+
+
+def test_doctor_takes_back_a_lease_whose_worker_is_noted_as_ended(
+    killed_in_mid_effect: Bulk,
+) -> None:
+    """The job in flight is parked then, too."""
+    bulk = killed_in_mid_effect
+    with bulk.store(read_only=False) as store:
+        store.end_worker(1, "finished")
+    bulk.run("doctor", "--fix", expect=1)
+    bulk.write("go", "")
+    bulk.spawn(expect=1)
+
+    assert bulk.read("paid.txt") == "paid\n"
+    assert bulk.sql("SELECT state, uncertain FROM jobs") == [("failed", 1)]
