@@ -6,16 +6,16 @@
    really is one, wherever it is cut, is shown by tests/store/test_simulation.py on SQLite.
    Left out: phases, attempts, failed jobs, new plans. They are in that simulation, too.
 
-   What a part stands for is said by @label: statements of ledger/store/queries.sql.
-   docs/architecture.md has them in a table; tests/store/test_model.py compares and runs
+   An @label names the statements of ledger/store/queries.sql that a part stands for.
+   docs/architecture.md lists them in a table; tests/store/test_model.py compares both and runs
 
        spin -a lease.pml && gcc -DSAFETY -DNOCLAIM -o pan pan.c && ./pan
        spin -a lease.pml && gcc -o pan pan.c && ./pan -a -f
 
-   The first looks for a broken assertion and for an end at which somebody still waits, the
-   second for a fair run in which some job is never done. Each of -DNO_FENCE,
+   The first searches for a violated assertion and for an end state in which a process still
+   waits, the second for a fair run in which some job is never done. Each of -DNO_FENCE,
    -DREUSED_TOKENS, -DSPLIT_CLAIM, -DNO_SECOND_LOOK and -DNO_RELEASE, given to spin, breaks
-   the protocol, and one of the two says so. */
+   the protocol, and one of the two reports it. */
 
 #define JOBS    3
 #define TROUBLE 2                   /* deaths and expiries in one run, together */
@@ -27,21 +27,21 @@
 
 mtype = { pending, running, done };
 mtype state[JOBS] = pending;
-byte lease[JOBS];                   /* the token that a running job is held under */
-/* Sets of leases, a bit for each token from 1. The rows of `leases` are those in `live`. */
+byte lease[JOBS];                   /* the token of a running job's lease */
+/* Sets of leases, one bit per token from 1. The rows of `leases` are those in `live`. */
 byte live;
 byte expired;
-byte dead;                          /* whose worker was killed: the kernel says so */
-byte suspect;                       /* that the coordinator found expired at its last look */
+byte dead;                          /* whose worker was killed, as its flock shows */
+byte suspect;                       /* found expired by the coordinator at its last look */
 
 byte waiting = JOBS;                /* jobs that are pending */
 byte finished;                      /* jobs that are done */
 byte trouble;
 byte living = WORKERS;
 
-/* Only for the assertions: no worker and no statement reads these. */
-byte claims;                        /* they are numbered */
-byte holder[JOBS];                  /* the claim that a job was last taken by */
+/* Only for the assertions: neither workers nor statements read these. */
+byte claims;                        /* claims are numbered */
+byte holder[JOBS];                  /* the claim that last took a job */
 byte accepted[(CLAIMS + 1) * JOBS]; /* settlements of a job by a claim */
 byte made[JOBS];                    /* how often a job became done */
 
@@ -49,7 +49,7 @@ ltl every_job_is_done { <> (finished == JOBS) }
 
 inline forget() { token = 0; batch = 0; number = 0 }
 
-/* Read which jobs to take: the first one, and more of them up to any limit. */
+/* Choose the jobs to take: the first one, and any number of the others. */
 inline look_for_jobs() {
     /* @claim.read: claimable_set, claimable */
     for (j : 0 .. JOBS - 1) {
@@ -64,7 +64,7 @@ inline take_jobs() {
     /* @claim.take: open_lease, take_one, take_many */
     claims++;
     number = claims;
-    token = claims;                 /* AUTOINCREMENT: no token is given out twice */
+    token = claims;                 /* AUTOINCREMENT: no token is issued twice */
     assert(token <= CLAIMS);
 #ifdef REUSED_TOKENS
     token = 1;
@@ -84,7 +84,7 @@ inline take_jobs() {
     }
 }
 
-/* Settle some of the batch, one job at least; keep the rest or give it back. */
+/* Settle at least one job of the batch; keep the rest or release it. */
 inline settle() {
     held = true;
     for (j : 0 .. JOBS - 1) {
@@ -94,7 +94,7 @@ inline settle() {
         fi
     }
 #ifndef NO_FENCE
-    for (j : 0 .. JOBS - 1) {       /* as many rows have to change as were named */
+    for (j : 0 .. JOBS - 1) {       /* as many rows must change as were named */
         /* @settle.fence: lease_is_live, settle_one, settle_many, settle_undone */
         held = held && (!(now & BIT(j)) || lease[j] == token)
     }
@@ -107,7 +107,7 @@ inline settle() {
         :: batch != 0               /* kept: jobs with effects settle one by one */
         :: give_back(token); forget()
         fi
-    :: else -> forget()             /* refused: the jobs are somebody else's by now */
+    :: else -> forget()             /* refused: another claim holds the jobs now */
     fi;
     now = 0; held = false
 }
@@ -118,7 +118,7 @@ inline write_settlements() {
         :: now & BIT(j) ->
             accepted[number * JOBS + j]++; made[j]++; finished++;
             assert(accepted[number * JOBS + j] == 1);   /* one accepted settle a claim */
-            assert(holder[j] == number);                /* and that by who holds the job */
+            assert(holder[j] == number);                /* and only by the holder */
             assert(made[j] == 1);                       /* one effective settle a job */
             /* @settle.write: settle_one, settle_many, settle_undone */
             state[j] = done; lease[j] = 0
@@ -144,7 +144,7 @@ inline give_back(given) {
 }
 
 proctype worker() {
-    byte token, batch, number;      /* what it remembers of its claim */
+    byte token, batch, number;      /* what the worker knows of its claim */
     byte now, j;
     bool held;
 
@@ -155,7 +155,7 @@ proctype worker() {
 #endif
         take_jobs(); j = 0 }
     :: atomic { token != 0 -> settle(); j = 0 }
-    :: atomic {                     /* its heart beats; unless it is too late */
+    :: atomic {                     /* a heartbeat, unless it is too late */
         /* @renew: renew */
         token != 0 && (live & expired & BIT(token)) -> expired = expired & ~BIT(token) }
     :: atomic {                     /* it is paused for longer than its lease */
@@ -164,7 +164,7 @@ proctype worker() {
     :: atomic {                     /* it is killed, and another one started */
         token != 0 && trouble < TROUBLE ->
         trouble++; dead = dead | (live & BIT(token)); forget() }
-    :: atomic {                     /* it is killed for good: somebody else lives */
+    :: atomic {                     /* it is killed and not replaced: another one lives */
         token != 0 && trouble < TROUBLE && living > 1 ->
         trouble++; living--; dead = dead | (live & BIT(token)); forget(); break }
     :: atomic { token == 0 && finished == JOBS -> break }
@@ -196,13 +196,13 @@ proctype coordinator() {
             /* @reap.expired: expired_leases */
             :: suspect & expired & BIT(t) ->
 #endif
-                assert(expired & BIT(t));   /* who has shown a sign of life is not robbed */
+                assert(expired & BIT(t));   /* a lease that was renewed is not reaped */
                 give_back(t)
             :: else
             fi
         }
         suspect = 0; t = 0; j = 0 }
-    :: atomic {                     /* it is killed; the next one adopts, and looks anew */
+    :: atomic {                     /* it is killed; the next one recovers and looks again */
         suspect != 0 && trouble < TROUBLE -> trouble++; suspect = 0 }
     :: atomic { finished == JOBS -> break }
     od

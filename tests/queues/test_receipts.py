@@ -206,7 +206,7 @@ def test_the_report_is_one_sound_page(worked, tmp_path):
     for name in ("Throughput", "Durations", "Workers", "Failures by cause", "Spend and rates"):
         assert f"<h2>{name}</h2>" in page
     assert "the command ended with exit status 1" in page
-    assert "overcome by now, 1 failed attempt" in page
+    assert "resolved since, 1 failed attempt" in page
     assert "$0.0060 spent of $1.00" in page
     assert page.count("<svg") > 8
 
