@@ -13,6 +13,7 @@ import click
 
 from ledger import __version__
 from ledger.cli.queues import COMMANDS, as_json, in_project, limit_options, take_limits
+from ledger.cli.why import why
 from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def _bytes(text: str | None) -> int | None:
     return parse_count(text)
 
 
-for command in COMMANDS:
+for command in (why, *COMMANDS):
     main.add_command(command)
 
 
