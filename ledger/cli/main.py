@@ -14,6 +14,7 @@ import click
 from ledger import __version__
 from ledger.cli.options import as_json, in_project, limit_options, take_limits
 from ledger.cli.queues import COMMANDS
+from ledger.cli.why import why
 from ledger.errors import OS_REMEDIES, LedgerError
 from ledger.text import counted
 
@@ -290,7 +291,7 @@ def _bytes(text: str | None) -> int | None:
     return parse_count(text)
 
 
-for command in COMMANDS:
+for command in (why, *COMMANDS):
     main.add_command(command)
 
 
