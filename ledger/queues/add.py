@@ -18,7 +18,7 @@ from ledger.queues.checks import prices_of
 from ledger.queues.expand import make_jobs, some_of
 from ledger.queues.inputs import read_inputs, require_names
 from ledger.queues.kinds import module_of, recipe_type
-from ledger.queues.options import AddRequest
+from ledger.queues.request import AddRequest
 from ledger.store import queues
 from ledger.store.claims import Store
 from ledger.store.queues import Added, Queue, QueueJob
@@ -87,7 +87,7 @@ def add(folder: Path, options: AddOptions, *, here: Path) -> AddReport:
     recipe = make_recipe(AddRequest(project, options, inputs.command, inputs.items, here))
     jobs, duplicates = _checked_jobs(project, options, recipe, inputs)
     if options.dry_run:
-        examples = tuple(recipe.example(job) for job in jobs[:3])
+        examples = tuple(recipe.example(job.record, job.key, job.output) for job in jobs[:3])
         return AddReport(
             options.name, len(jobs), duplicates, Added(added=len(jobs)), dry_run=True,
             examples=examples,

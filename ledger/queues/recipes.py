@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from ledger.errors import Problem
     from ledger.queues.inputs import Item
-    from ledger.queues.options import AddRequest
-    from ledger.store.queues import QueueJob
+    from ledger.queues.request import AddRequest
 
 NOT_TOLD_APART = ("timeout", "grace", "retries", "ok_codes", "key_env", "key_file")
 LONGEST_KEY = 200
@@ -106,10 +105,11 @@ class Recipe:
         """The folder that file names in items are relative to, itself relative to the project."""
         return "."
 
-    def example(self, job: QueueJob) -> str:
-        """What a job would do, in one line, for --dry-run."""
-        about = json.dumps(job.record, ensure_ascii=False)
-        return f"{about:.200}" + (f" > {job.output}" if job.output else "")
+    def example(self, item: Item, key: str, output: str) -> str:
+        """What a job would do, in one line, for --dry-run; `output` is "" if it has none."""
+        del key
+        about = json.dumps(item, ensure_ascii=False)
+        return f"{about:.200}" + (f" > {output}" if output else "")
 
 
 def recipe_fingerprint(kind: str, recipe: Recipe) -> str:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     import click
 
     from ledger.queues.inputs import Item
-    from ledger.queues.options import AddRequest
-    from ledger.store.queues import QueueJob
+    from ledger.queues.request import AddRequest
 
 
 @dataclass
@@ -93,11 +92,11 @@ class Command(Recipe):
         """See `Recipe.input_folder`."""
         return self.cwd
 
-    def example(self, job: QueueJob) -> str:
+    def example(self, item: Item, key: str, output: str) -> str:
         """See `Recipe.example`."""
-        more = {"key": job.key, "out": job.output, "queue": "", "attempt": "1"}
-        words = [fill(word, job.record, more, quoted=True) for word in self.argv]
-        return " ".join(words) + (f" > {job.output}" if self.capture else "")
+        more = {"key": key, "out": output, "queue": "", "attempt": "1"}
+        words = [fill(word, item, more, quoted=True) for word in self.argv]
+        return " ".join(words) + (f" > {output}" if self.capture else "")
 
 
 def _with_value(request: AddRequest, *, shell: bool) -> list[str]:

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import click
 
     from ledger.queues.inputs import Item
-    from ledger.queues.options import AddRequest
-    from ledger.store.queues import QueueJob
+    from ledger.queues.request import AddRequest
 
 SECRETS = ("authorization", "api-key", "x-api-key", "proxy-authorization", "cookie")
 
@@ -71,9 +70,10 @@ class Request(RemoteRecipe):
         texts = [self.url, self.body, *self.headers.values()]
         return sorted({name for text in texts for name in unknown_in(text, item, ("key",))})
 
-    def example(self, job: QueueJob) -> str:
+    def example(self, item: Item, key: str, output: str) -> str:
         """See `Recipe.example`."""
-        return f"{self.method} {fill(self.url, job.record, {'key': job.key})}"
+        del output
+        return f"{self.method} {fill(self.url, item, {'key': key})}"
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     import click
 
     from ledger.queues.inputs import Item
-    from ledger.queues.options import AddRequest
-    from ledger.store.queues import QueueJob
+    from ledger.queues.request import AddRequest
 
 MESSAGE_TOKENS = 64
 """The most that the frame around a prompt takes; no text has more tokens than it has bytes."""
@@ -124,10 +123,11 @@ class Prompt(RemoteRecipe):
         """See `Recipe.priced_model`."""
         return self.model
 
-    def example(self, job: QueueJob) -> str:
+    def example(self, item: Item, key: str, output: str) -> str:
         """See `Recipe.example`."""
-        most = f"{job.tokens_in:,} + {job.tokens_out:,}"
-        return f"{job.key}: {fingerprint(job.record)[:8]} up to {most} tokens"
+        del output
+        tokens_in, tokens_out = self.tokens(item)
+        return f"{key}: {fingerprint(item)[:8]} up to {tokens_in:,} + {tokens_out:,} tokens"
 
 
 def _check_server(prompt: str | None, model: str, url: str, problems: list[Problem]) -> None:

@@ -10,7 +10,7 @@ from ledger.queues.recipes import Recipe
 if TYPE_CHECKING:
     import click
 
-    from ledger.queues.options import AddRequest
+    from ledger.queues.request import AddRequest
 
 
 @dataclass
