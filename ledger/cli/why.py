@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.cli.queues import as_json, in_project
+from ledger.cli.options import as_json, in_project
 
 if TYPE_CHECKING:
     from pathlib import Path
