@@ -31,8 +31,8 @@ from ledger.queues.inputs import require_names
 from ledger.queues.limits import QueueLimits, SpawnLimits, parse_limits
 from ledger.queues.recipes import key_of
 from ledger.store import queues
-from ledger.store.claims import Store
 from ledger.store.queues import Added, QueueJob
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

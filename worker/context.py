@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ledger.process.logs import WorkerLog
     from ledger.project.load import Project
     from ledger.project.templates import Templates
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
     from ledger.vectors.embedders import Embedder
     from worker.artefacts import Artefacts, Entries
 

@@ -18,8 +18,9 @@ from ledger.process.logs import WorkerLog
 from ledger.process.wakeup import Wakeup
 from ledger.process.worker_state import WorkerState
 from ledger.project.load import STATE_FOLDER, Project, parse_project
-from ledger.store.claims import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError
 from ledger.store.plan import read_facts
+from ledger.store.store import Store
 from worker.context import Context
 from worker.execute import PlannedKinds, execute
 from worker.publish import Publisher

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from ledger.coordinator.recovery import coordinator_lives
 from ledger.errors import Exit, LedgerError
 from ledger.store import queues
-from ledger.store.claims import Store
 from ledger.store.connection import OperationalError
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from ledger.project.load import Project

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ledger.planning.plan import Stamps
     from ledger.project.load import Project
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
 
 def check_before_spawn(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.project.load import Project
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
 DIED_WITH_RUN = Reason("the worker died with its run")
 

@@ -21,8 +21,8 @@ from ledger.planning.kinds import kinds_of_site, with_needs
 from ledger.planning.sites import load_site
 from ledger.queues import checks
 from ledger.store import queues
-from ledger.store.claims import Store
 from ledger.store.plan import read_facts
+from ledger.store.store import Store
 from ledger.text import counted
 
 if TYPE_CHECKING:

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
     from ledger.engines import RunningWorker
     from ledger.project.load import Project
-    from ledger.store.claims import KindCount, Store
     from ledger.store.connection import Row
+    from ledger.store.reports import KindCount
+    from ledger.store.store import Store
 
 TICK_SECONDS = 0.05
 REAP_SECONDS = 1.0

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ledger.process import worker_state
-from ledger.store.claims import Store
 from ledger.store.connection import OperationalError
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

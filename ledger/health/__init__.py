@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ledger.project.load import Project
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
     Look = Callable[[CheckContext], Iterable[Finding]]
     Fix = Callable[[Project, Store, Sequence[Finding]], None]

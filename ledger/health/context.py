@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.errors import OS_REMEDIES, LedgerError
 from ledger.health.finding import MOVE_AWAY
-from ledger.store.claims import Store
 from ledger.store.connection import Database, T, migrations
 from ledger.store.plan import read_facts
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
     from ledger.project.load import Project
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
 DOCUMENTS_AT_ONCE = 1000
 

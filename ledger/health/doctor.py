@@ -13,7 +13,7 @@ from ledger.coordinator.recovery import coordinator_lives, sole_coordinator
 from ledger.errors import Exit, LedgerError
 from ledger.health import Check, Looked, examine, fix
 from ledger.health.finding import Finding, Severity
-from ledger.store.claims import Store
+from ledger.store.store import Store
 from ledger.text import counted
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
     from ledger.project.load import Project
-    from ledger.store.claims import Store
     from ledger.store.connection import Row
+    from ledger.store.store import Store
 
 CHUNK_BYTES = 1 << 20
 BATCH_FILES = 32

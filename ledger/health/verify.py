@@ -11,7 +11,7 @@ from ledger.coordinator.recovery import sole_coordinator
 from ledger.errors import Exit
 from ledger.health.context import with_remedy
 from ledger.health.outputs import Hashed, Requeued, hash_outputs, requeue
-from ledger.store.claims import Store
+from ledger.store.store import Store
 from ledger.text import counted
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
     from ledger.project.load import Project
-    from ledger.store.claims import Store
     from ledger.store.connection import Row
+    from ledger.store.store import Store
 
 
 def living(project: Project, store: Store) -> list[int]:

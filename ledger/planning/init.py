@@ -12,9 +12,9 @@ from ledger.planning.plan import NothingKnown
 from ledger.project import new
 from ledger.project.load import find_root, load_project, parse_project
 from ledger.project.settings import SETTINGS_FILE
-from ledger.store.claims import Store
 from ledger.store.migrations import migrate
 from ledger.store.plan import Changes, PlannedBefore, preview, read_facts, read_notes, replan
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ledger.planning.plan import Plan
     from ledger.project.settings import Project
     from ledger.project.starter import Files
-    from ledger.store.claims import KindCount
+    from ledger.store.reports import KindCount
 
 
 SHOWN_NOTES = 10

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ledger.errors import Problem
     from ledger.planning.plan import Known, Plan, Stamp
     from ledger.project.settings import Project
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
 
 class Site(ProjectSite):

@@ -20,8 +20,8 @@ from ledger.queues.inputs import read_inputs, require_names
 from ledger.queues.kinds import module_of, recipe_type
 from ledger.queues.request import AddRequest
 from ledger.store import queues
-from ledger.store.claims import Store
 from ledger.store.queues import Added, Queue, QueueJob
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ledger.project.load import Project
     from ledger.queues.recipes import Recipe
-    from ledger.store.claims import Store
     from ledger.store.connection import Row
+    from ledger.store.store import Store
 
 
 def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any]) -> None:

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger.store.attempts import Attempts
+    from ledger.store.claims import Claims
     from ledger.store.connection import Database
-    from ledger.store.leases import Leases
 
 
 class Reaper:
     """Takes back leases whose holders are gone; `now` is the clock of leases, in seconds."""
 
     def __init__(
-        self, database: Database, leases: Leases, attempts: Attempts, now: Callable[[], float]
+        self, database: Database, claims: Claims, attempts: Attempts, now: Callable[[], float]
     ) -> None:
         self.database = database
-        self.leases = leases
+        self.claims = claims
         self.attempts = attempts
         self.now = now
 
@@ -96,7 +96,7 @@ class Reaper:
                     # After a power cut any of them may have been in flight.
                     reason = Reason("the machine was restarted while a worker had this job")
                     self._charge(0, row.worker, row.token, job, reason, charge=False)
-                self.leases.end_lease(row.token)
+                self.claims.end_lease(row.token)
             self.database.run("restart_clocks")
             self.database.run("restart_queues")
             self.database.run("set_fact", name="boot", value=boot)
@@ -114,7 +114,7 @@ class Reaper:
         states: list[str] = []
         if job_in_flight is not None:
             states = self._charge(run, worker, token, job_in_flight, reason, charge=charge)
-        self.leases.end_lease(token)
+        self.claims.end_lease(token)
         reached(Point.REAP_WRITTEN)
         return states
 
@@ -130,7 +130,7 @@ class Reaper:
             charged = self.database.rows("charge_attempt", job=job, token=token, at=at)
             states = [row[0] for row in charged]
         for _ in states:
-            self.leases.record_failure(run or self._latest_run(), worker, job, reason)
+            self.claims.record_failure(run or self._latest_run(), worker, job, reason)
             self.database.run("stop_run_if_failed", run=run, job=job)
         return states
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 from ledger.process import clock
 from ledger.store.attempts import Attempts
+from ledger.store.claims import Claims
 from ledger.store.connection import Database
 from ledger.store.eligibility import Eligibility
-from ledger.store.leases import Leases
 from ledger.store.reap import Reaper
 from ledger.store.reports import Reports
 from ledger.store.requeue import Requeue
@@ -28,7 +28,7 @@ class Store:
     """A ledger that workers, the coordinator and commands open.
 
     Each part is small and holds the same `Database`; what is used most is here under its own name:
-    `store.claim` is `store.leases.claim`. Plans, queues and health are modules of functions over
+    `store.claim` is `store.claims.claim`. Plans, queues and health are modules of functions over
     a store (ledger/store/plan.py, queues.py, health.py).
     """
 
@@ -50,8 +50,8 @@ class Store:
         self.now = now
         self.eligibility = Eligibility(self.database, now)
         self.attempts = Attempts(self.database, now)
-        self.leases = Leases(self.database, self.eligibility, self.attempts, now)
-        self.reaper = Reaper(self.database, self.leases, self.attempts, now)
+        self.claims = Claims(self.database, self.eligibility, self.attempts, now)
+        self.reaper = Reaper(self.database, self.claims, self.attempts, now)
         self.runs = Runs(self.database)
         self.requeues = Requeue(self.database)
         self.reports = Reports(self.database)
@@ -59,9 +59,9 @@ class Store:
         self._delegate_reads()
 
     def _delegate_protocol(self) -> None:
-        leases, reaper, runs = self.leases, self.reaper, self.runs
-        self.claim, self.settle = leases.claim, leases.settle
-        self.renew, self.keep, self.published = leases.renew, leases.keep, leases.published
+        claims, reaper, runs = self.claims, self.reaper, self.runs
+        self.claim, self.settle = claims.claim, claims.settle
+        self.renew, self.keep, self.published = claims.renew, claims.keep, claims.published
         self.outlook, self.may_begin = self.eligibility.outlook, self.eligibility.may_begin
         self.claimable_set = self.eligibility.claimable_set
         self.result = self.attempts.result

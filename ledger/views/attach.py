@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from ledger.coordinator.recovery import coordinator_lives
 from ledger.errors import Exit, LedgerError
 from ledger.process.wakeup import Wakeup
-from ledger.store.claims import Store
 from ledger.store.queues import all_queues
+from ledger.store.store import Store
 from ledger.text import counted
 from ledger.views.choose import make_view
 from ledger.views.meter import RemoteMeter, read_run
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
-    from ledger.store.claims import KindCount
     from ledger.store.connection import Row
+    from ledger.store.reports import KindCount
     from ledger.views.snapshot import Snapshot
 
 WATCH_SECONDS = 0.25

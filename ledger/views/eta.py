@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ledger.store.claims import KindCount
+    from ledger.store.reports import KindCount
 
 # The rate is that of the last seconds, or of the last jobs where these take longer.
 RATE_SECONDS = 10.0

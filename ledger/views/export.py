@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.queues.amounts import UNITS
 from ledger.queues.placeholders import as_text
-from ledger.store.claims import Store
 from ledger.store.queues import chosen
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

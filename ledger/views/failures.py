@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.errors import Failure
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
 MOST_FAILURES = 1000
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from ledger.store.claims import KindCount, Store
     from ledger.store.connection import Row
+    from ledger.store.reports import KindCount
+    from ledger.store.store import Store
     from ledger.views.snapshot import QueueState, RunFacts
 
 WORKERS = 64

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from ledger.process.worker_state import InFlight
     from ledger.project.load import Project
-    from ledger.store.claims import KindCount, Store
     from ledger.store.connection import Row
+    from ledger.store.reports import KindCount
+    from ledger.store.store import Store
 
 # Settling and claiming take a moment, in which no job is in flight; that is not waiting.
 BETWEEN_SECONDS = 1.0

@@ -16,7 +16,7 @@ import click
 from ledger.files import write_whole
 from ledger.process import worker_state
 from ledger.queues.amounts import UNITS
-from ledger.store.claims import Store
+from ledger.store.store import Store
 from ledger.views.attach import read_snapshot
 
 if TYPE_CHECKING:

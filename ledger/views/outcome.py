@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ledger.coordinator.spawn import Finished
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
     from ledger.views.snapshot import Snapshot
 
 SHOWN_FAILURES = 50

@@ -14,7 +14,7 @@ from ledger import __version__
 from ledger.files import write_whole
 from ledger.process import clock
 from ledger.project.templates import Templates
-from ledger.store.claims import Store
+from ledger.store.store import Store
 from ledger.text import counted
 from ledger.views import charts
 from ledger.views.attach import read_snapshot
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from ledger.project.load import Project
-    from ledger.store.claims import KindCount
+    from ledger.store.reports import KindCount
     from ledger.views.snapshot import Snapshot
 
 TEMPLATE = "report.html"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from ledger.store.claims import KindCount
     from ledger.store.connection import Row
+    from ledger.store.reports import KindCount
     from ledger.views.eta import Forecast
 
 Ending = Literal["", "interrupted", "failed"]

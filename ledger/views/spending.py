@@ -13,8 +13,8 @@ from ledger.views.snapshot import QueueState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ledger.store.claims import Store
     from ledger.store.connection import Row
+    from ledger.store.store import Store
 
 SHOWN_RATE_CHANGES = 6
 

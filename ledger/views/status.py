@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger.process.wakeup import Wakeup
-from ledger.store.claims import Store
 from ledger.store.connection import journal_mode, sqlite_version
+from ledger.store.store import Store
 from ledger.text import speed
 from ledger.views.attach import read_snapshot
 from ledger.views.failures import (

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleDimensions
 
-    from ledger.store.claims import KindCount
+    from ledger.store.reports import KindCount
     from ledger.views.meter import Meter
     from ledger.views.snapshot import AtWork, Snapshot
 

@@ -14,7 +14,7 @@ from bench.peer import huey_rate
 from bench.report import Check, Outcome, number
 from bench.timing import percentile
 from ledger.jobs import Settlement
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from bench.setting import Bench

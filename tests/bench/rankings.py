@@ -18,8 +18,8 @@ from bench.timing import by_turns, seconds
 from ledger.jobs import Job
 from ledger.process.logs import WorkerLog
 from ledger.project.load import load_project
-from ledger.store.claims import Store
 from ledger.store.plan import read_facts
+from ledger.store.store import Store
 from worker.context import Context
 from worker.kinds.vectors import rank_different, rank_similar
 

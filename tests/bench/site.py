@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.timing import seconds
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

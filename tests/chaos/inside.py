@@ -90,7 +90,7 @@ def _claimed(worker: int, claim: Any) -> None:
 
 def _wrap_store(module: ModuleType) -> None:
     """Record every claim and settlement, before and after."""
-    store = module.Leases
+    store = module.Claims
     claim, settle = store.claim, store.settle
 
     def told_claim(self: Any, run: int, worker: int, *args: Any, **more: Any) -> Any:
@@ -169,7 +169,7 @@ class Finder(MetaPathFinder):
     """Finder of the modules to wrap; this module is imported before they are."""
 
     WRAPS = {  # noqa: RUF012
-        "ledger.process.clock": _wrap_clock, "ledger.process.worker_state": _wrap_slots, "ledger.store.leases": _wrap_store,
+        "ledger.process.clock": _wrap_clock, "ledger.process.worker_state": _wrap_slots, "ledger.store.claims": _wrap_store,
     }  # fmt: skip
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
@@ -182,7 +182,7 @@ class Finder(MetaPathFinder):
 
 
 for _name, _wrap in Finder.WRAPS.items():
-    # a command that comes here from within ledger.store.leases (`status`) claims nothing
+    # a command that comes here from within ledger.store.claims (`status`) claims nothing
     if _name in sys.modules and not sys.modules[_name].__spec__._initializing:  # type: ignore[union-attr]
         _wrap(sys.modules[_name])
 sys.meta_path.insert(0, Finder())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from chaos.history import Change, History, JobRow, Numbers, Violation, check
 from chaos.site import tree
 from ledger.files import TEMPORARY_SUFFIX
-from ledger.store.claims import Store
 from ledger.store.connection import sqlite3
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ from typing import Any
 
 from chaos.processes import Commands, Hung
 from ledger.fingerprint import digest_bytes
-from ledger.store.claims import Store
 from ledger.store.connection import sqlite3
+from ledger.store.store import Store
 
 TESTS = Path(__file__).resolve().parents[1]
 HOME = TESTS.parent

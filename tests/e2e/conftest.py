@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

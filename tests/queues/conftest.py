@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from queues.paid import IN_PROCESS, run_here
 
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

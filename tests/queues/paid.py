@@ -24,8 +24,8 @@ from click.testing import CliRunner
 
 from ledger.cli.main import main as main_command
 from ledger.errors import LedgerError
-from ledger.store.claims import Store
 from ledger.store.connection import OperationalError
+from ledger.store.store import Store
 
 KEY = "test-key-5f1c"
 HERE = Path(__file__).parent

@@ -9,9 +9,10 @@ import pytest
 
 from ledger.errors import BadInputError, Reason
 from ledger.jobs import AttemptRecord, Settlement, Spent
-from ledger.store.claims import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError
 from ledger.store.migrations import migrate
 from ledger.store.queues import Queue, QueueJob, add_jobs
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Leases in real time: who works keeps his, whatever befalls the heartbeat; and who is dead."""
+"""Leases in real time: a live worker keeps its lease whatever happens to its heartbeat."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 time.sleep(2.5)
 """
 BUSY = """
-from ledger.store.claims import Store
+from ledger.store.store import Store
 wait("all")
 time.sleep(0.6)
 with Store(context.project.ledger_path) as store:

@@ -10,9 +10,9 @@ import pytest
 from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Published, Settlement
 from ledger.store import connection as db
-from ledger.store.claims import Store
 from ledger.store.migrations import migrate
 from ledger.store.plan import Changes, PlannedJob, replan
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

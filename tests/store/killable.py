@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from ledger.store import connection as db
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

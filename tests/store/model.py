@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ledger.jobs import Settlement
-    from ledger.store.claims import Store
     from ledger.store.plan import PlannedJob
+    from ledger.store.store import Store
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ import pytest
 
 from ledger.errors import LedgerError
 from ledger.store import connection as db
-from ledger.store.claims import Store
 from ledger.store.connection import Database, has_wal_reset_race, migrations
 from ledger.store.migrations import migrate
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from conftest import Ledger
@@ -299,7 +299,7 @@ class TestReadOnly:
         path = tmp_path / "ledger.db"
         migrate(path)
         code = (
-            "import os, signal, sys; from pathlib import Path; from ledger.store.claims import Store\n"
+            "import os, signal, sys; from pathlib import Path; from ledger.store.store import Store\n"
             "store = Store(Path(sys.argv[1])); store.start_run(7, keep_going=True)\n"
             "os.kill(os.getpid(), signal.SIGKILL)"
         )

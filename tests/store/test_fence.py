@@ -8,7 +8,8 @@ import pytest
 
 from ledger.errors import Reason
 from ledger.jobs import Claim, Published, Settlement
-from ledger.store.claims import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,9 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Settlement
-from ledger.store.claims import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError
 from ledger.store.migrations import migrate
 from ledger.store.plan import PlannedJob, replan
+from ledger.store.store import Store
 
 LEASE = 30.0
 ATTEMPTS = 2

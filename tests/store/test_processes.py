@@ -21,7 +21,7 @@ import random, sys, time
 from pathlib import Path
 from ledger.jobs import Settlement
 from ledger.process.worker_state import WorkerState
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 path, run, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 chance = random.Random(seed)
@@ -139,7 +139,7 @@ import json, os, signal, sys
 from pathlib import Path
 from ledger.errors import Reason
 from ledger.jobs import Published, Settlement
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 def settlement(job, state):
     return Settlement(job.id, state, 0.0, (Published(f"site/{job.key}", 1, "d", "i"),), Reason("x"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.errors import Reason
-from ledger.store.claims import KindCount
+from ledger.store.reports import KindCount
 
 if TYPE_CHECKING:
     from conftest import Ledger

@@ -30,7 +30,7 @@ from store.model import Model, Run
 from ledger.errors import Reason
 from ledger.jobs import Claim, Planned, Published, Settlement
 from ledger.process import clock
-from ledger.store.claims import KindCount, StaleLeaseError
+from ledger.store.claims import StaleLeaseError
 from ledger.store.migrations import migrate
 from ledger.store.plan import PlannedJob, replan
 
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conftest import Ledger
+
+    from ledger.store.reports import KindCount
 
 WORKERS = 5
 COORDINATOR = WORKERS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from ledger.store.claims import KindCount
+from ledger.store.reports import KindCount
 from ledger.views.eta import Forecast
 from ledger.views.snapshot import AtWork, Snapshot
 

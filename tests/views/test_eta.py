@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.store.claims import KindCount
+from ledger.store.reports import KindCount
 from ledger.views.eta import Estimator, Forecast, Measured, read_measured, write_measured
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from views.runs import FakeRun
 
 from ledger.process.worker_state import WorkerState
-from ledger.store.claims import KindCount
+from ledger.store.reports import KindCount
 from ledger.views.meter import Meter
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from views.runs import run_of
 
-from ledger.store.claims import KindCount
+from ledger.store.reports import KindCount
 from ledger.views.outcome import remedies, verdict
 from ledger.views.snapshot import Snapshot
 

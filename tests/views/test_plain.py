@@ -7,7 +7,7 @@ import json
 
 from views.runs import run_of
 
-from ledger.store.claims import KindCount
+from ledger.store.reports import KindCount
 from ledger.views.plain import JsonView, PlainView, opening
 from ledger.views.snapshot import Snapshot
 

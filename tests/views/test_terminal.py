@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from views.runs import run_of
 
-from ledger.store.claims import KindCount
+from ledger.store.reports import KindCount
 from ledger.views.snapshot import AtWork, Snapshot
 from ledger.views.terminal import LiveView, panel
 

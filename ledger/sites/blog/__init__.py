@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ledger.project.settings import Project, Settings, WrongValue
     from ledger.project.starter import Files
     from ledger.sites.blog.plan import BlogPlan
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
 PAGE_TEMPLATES = frozenset({
     "blog/header.html", "blog/post.html", "blog/page.html", "blog/list.html", "blog/card.html", "blog/overview.html",

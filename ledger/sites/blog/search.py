@@ -13,7 +13,7 @@ from ledger.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from ledger.project.settings import Project
-    from ledger.store.claims import Store
+    from ledger.store.store import Store
 
 FOLDER = "pagefind"
 _MARK = "search"

@@ -14,7 +14,8 @@ from chaos.processes import Hung, wait_until
 from chaos.rounds import Keeper, Round, Storm
 from chaos.site import Shape
 from ledger.jobs import Settlement
-from ledger.store.claims import StaleLeaseError, Store
+from ledger.store.claims import StaleLeaseError
+from ledger.store.store import Store
 
 if TYPE_CHECKING:
     from random import Random

@@ -6,7 +6,7 @@ import pytest
 
 from ledger.errors import BadInputError
 from ledger.project.load import load_project
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 
 def urls(plan) -> dict[str, str]:

@@ -16,7 +16,7 @@ from sites.blog.feeds import check_atom, check_json_feed, check_rss, check_sitem
 
 from ledger.project.load import load_project
 from ledger.sites.blog.post import Post
-from ledger.store.claims import Store
+from ledger.store.store import Store
 
 CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpora" / "ruby-news.tar.gz"
 SAMPLE = 60  # one page in SAMPLE is parsed strictly
