@@ -47,9 +47,7 @@ class Desk:
     def add(self, queue: str = "facts", jobs: int = 2, **limits: Any) -> None:
         """Jobs of a queue, called 0, 1 and so on."""
         made = Queue(queue, "llm", "worker.kinds.queue.llm", {}, limits)
-        add_jobs(
-            self.store, made, [QueueJob(str(n), "f", {"n": n}, "", 100) for n in range(jobs)]
-        )
+        add_jobs(self.store, made, [QueueJob(str(n), "f", {"n": n}, "", 100) for n in range(jobs)])
 
     def claim(self, limit: int = 1) -> Claim:
         """A claim that finds something."""
