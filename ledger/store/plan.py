@@ -1,7 +1,7 @@
 """The plan as the ledger keeps it: documents, facts, jobs, outputs; and its replacement by a new one.
 
-A load is a handful of `executemany` over named statements. sqlite-utils' `upsert_all` would build its
-statements as text, a transaction of its own for each batch, and take 1.5 to 2 times as long.
+A load is a handful of `executemany` over named statements inside one immediate transaction. It does
+not go through sqlite-utils, which builds statements as text and opens deferred transactions of its own.
 """
 
 from __future__ import annotations

@@ -219,12 +219,6 @@ SELECT count(*) FROM jobs
 WHERE state = 'pending' AND phase = :phase AND not_before <= :now
   AND (priority > :priority OR priority = :priority AND id < :job);
 
--- name: open_in_phase
-SELECT coalesce(sum(n), 0) FROM counters WHERE phase = :phase AND class = 'open';
-
--- name: failed_in_phase
-SELECT coalesce(sum(n), 0) FROM counters WHERE phase = :phase AND class = 'failed';
-
 -- name: last_failure
 SELECT what, remedy FROM failures WHERE job = :job ORDER BY id DESC LIMIT 1;
 

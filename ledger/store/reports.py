@@ -24,7 +24,6 @@ from ledger.store.rows import (
     RunsSummary,
     SettledRow,
     SettledSpan,
-    UncertainCount,
     UncertainRow,
     WaitingRow,
 )
@@ -110,7 +109,7 @@ class Reports:
 
     def uncertain_counts(self) -> dict[int, int]:
         """How many those are, by the phase of their queue."""
-        return dict(self.database.read(UncertainCount, "uncertain_counts"))
+        return {row[0]: row[1] for row in self.database.rows("uncertain_counts")}
 
     def rate_changes_of(self, phase: int, limit: int) -> list[RateChange]:
         """The latest changes of a queue's rate, newest first."""

@@ -149,13 +149,6 @@ class QueueBefore(NamedTuple):
     blocked: int
 
 
-class FailureText(NamedTuple):
-    """Why a job failed last."""
-
-    what: str
-    remedy: str
-
-
 # -- runs and workers ------------------------------------------------------------------------
 
 
@@ -253,13 +246,6 @@ class UncertainRow(NamedTuple):
     uncertain: int
     queue: str
     open: int
-
-
-class UncertainCount(NamedTuple):
-    """How many jobs of a queue have had an effect in doubt."""
-
-    phase: int
-    n: int
 
 
 class ResultRow(NamedTuple):
