@@ -116,7 +116,7 @@ def make_recipe(request: AddRequest) -> Recipe:
     if not kind.is_added_by_hand:
         raise LedgerError(
             f"jobs of kind {request.options.kind!r} are not added by hand",
-            remedy="see `ledger add --help`; functions are added in Python: ledger.add(function, …)",
+            remedy="functions are added in Python: Ledger.add(function, items)",
         )
     return kind.make(request)
 
