@@ -112,9 +112,10 @@ def export(names: tuple[str, ...], folder: Path, form: str, *, all_: bool) -> No
               help="Where to (default: .ledger/report.html).")  # fmt: skip
 def report(folder: Path, output: Path | None) -> None:
     """Write a receipt: one HTML file with throughput, durations, workers, failures and spend."""
+    from ledger import __version__
     from ledger.views.report import write_report
 
-    click.echo(write_report(_project(folder), output))
+    click.echo(write_report(_project(folder), output, version=__version__))
 
 
 @click.command()

@@ -1,1 +1,1 @@
-"""One run: workers, watchdog, recovery, throttling, cleanup."""
+"""One run: preflight, workers, watchdog, throttle; pause, stop and cancel from another shell."""

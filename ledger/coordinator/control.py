@@ -10,8 +10,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ledger.coordinator.recovery import coordinator_lives
 from ledger.errors import Exit, LedgerError
+from ledger.project.lock import coordinator_lives
 from ledger.store import queues
 from ledger.store.connection import OperationalError
 from ledger.store.store import Store

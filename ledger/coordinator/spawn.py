@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import click
 
-from ledger.coordinator.cleanup import remove_stale_outputs
 from ledger.coordinator.control import refuse_paused
+from ledger.coordinator.outputs import hash_outputs, requeue, requeue_lost_outputs
 from ledger.coordinator.preflight import check_before_spawn
-from ledger.coordinator.recovery import recover, requeue_lost_outputs, sole_coordinator
 from ledger.coordinator.supervisor import RunOptions, Supervisor
 from ledger.coordinator.throttle import Throttle
 from ledger.engines import LOCAL, find_engine
 from ledger.errors import Exit, LedgerError
 from ledger.planning.kinds import kinds_of_site, with_needs
 from ledger.planning.sites import load_site
+from ledger.project.lock import sole_coordinator
 from ledger.queues import checks
+from ledger.recovery.cleanup import remove_stale_outputs
+from ledger.recovery.workers import recover
 from ledger.store import queues
-from ledger.store.plan import read_facts
+from ledger.store.plan import PlannedBefore, read_facts
 from ledger.store.store import Store
 from ledger.text import counted
 
@@ -146,7 +148,7 @@ def _supervise(
 
 def _finish(project: Project, store: Store, *, quiet: bool) -> None:
     """What a kind of site does when all its pages are there."""
-    said = load_site(project.settings.site.kind).finish(project, store)
+    said = load_site(project.settings.site.kind).finish(project, PlannedBefore(store))
     if said and not quiet:
         click.echo(said, err=True)
 
@@ -158,10 +160,8 @@ def _put_back_damaged(project: Project, store: Store) -> list[str]:
     after a power cut a file may have its name and its size, and not its bytes.
     """
     said = []
-    unproven = store.unproven_files()
+    unproven = store.reports.unproven_file_rows()
     if unproven:
-        from ledger.health.outputs import hash_outputs, requeue
-
         damages = hash_outputs(project.root, unproven).damages
         if damages:
             requeue(project, store, damages)

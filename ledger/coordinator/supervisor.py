@@ -11,14 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ledger.coordinator import cleanup
 from ledger.coordinator.crash_loop import CrashLoop
-from ledger.coordinator.recovery import (
-    alive,
-    job_in_flight,
-    recover_dead_workers,
-    recover_worker,
-)
 from ledger.coordinator.throttle import Throttle
 from ledger.coordinator.watchdog import Watchdog
 from ledger.engines import Engine, WorkerCommand, find_engine
@@ -28,6 +21,13 @@ from ledger.process import worker_state
 from ledger.process.fault_points import Point, reached
 from ledger.process.logs import run_log
 from ledger.process.wakeup import Wakeup
+from ledger.recovery import cleanup
+from ledger.recovery.workers import (
+    alive,
+    job_in_flight,
+    recover_dead_workers,
+    recover_worker,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

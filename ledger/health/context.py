@@ -8,8 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ledger.errors import OS_REMEDIES, LedgerError
-from ledger.health.finding import MOVE_AWAY
-from ledger.store.connection import Database, T, migrations
+from ledger.store.connection import MOVE_AWAY, Database, T, migrations
 from ledger.store.plan import read_facts
 from ledger.store.store import Store
 

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ledger.fingerprint import fingerprint
-from ledger.health.finding import MOVE_AWAY, error, ok, refused, warning
-from ledger.store.connection import migrations
+from ledger.health.finding import error, ok, refused, warning
+from ledger.store.connection import MOVE_AWAY, migrations
 from ledger.store.plan import Documents
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.coordinator.recovery import coordinator_lives, sole_coordinator
 from ledger.errors import Exit, LedgerError
 from ledger.health import Check, Looked, examine, fix
 from ledger.health.finding import Finding, Severity
+from ledger.project.lock import coordinator_lives, sole_coordinator
 from ledger.store.store import Store
 from ledger.text import counted
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ledger.coordinator.outputs import Damage
     from ledger.errors import LedgerError
 
 
@@ -17,24 +18,6 @@ class Severity(StrEnum):
     NOTE = "note"
     WARNING = "warning"
     ERROR = "error"
-
-
-MISSING = "is missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A file of a done job that is not what the job made: whose, of which kind, where, and why."""
-
-    job: int
-    kind: str
-    path: str
-    what: str
-
-    @property
-    def misleading(self) -> bool:
-        """Whether there is a file that other jobs may have built from."""
-        return self.what != MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +46,6 @@ class Finding:
 
 
 FIX = "ledger doctor --fix"
-# All three files: a -wal that stays behind would be replayed into the new ledger.
-MOVE_AWAY = (
-    "stop the build if one runs, then: mkdir -p .ledger/broken && mv .ledger/ledger.db* "
-    ".ledger/broken/ && ledger init && ledger spawn; everything is made again, texts are embedded "
-    "again, and files whose bytes come out the same are not rewritten"
-)
 
 
 def ok(what: str) -> Finding:

@@ -11,8 +11,10 @@ import zipfile
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ledger.health.finding import MISSING, MOVE_AWAY, Damage, damaged, error, ok
+from ledger.coordinator.outputs import MISSING, Damage
+from ledger.health.finding import damaged, error, ok
 from ledger.project.load import STATE_FOLDER, parse_project
+from ledger.store.connection import MOVE_AWAY
 from ledger.text import counted
 
 if TYPE_CHECKING:

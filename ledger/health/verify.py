@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ledger.coordinator.recovery import sole_coordinator
+from ledger.coordinator.outputs import Hashed, Requeued, hash_outputs, requeue
 from ledger.errors import Exit
 from ledger.health.context import with_remedy
-from ledger.health.outputs import Hashed, Requeued, hash_outputs, requeue
+from ledger.project.lock import sole_coordinator
 from ledger.store.store import Store
 from ledger.text import counted
 
@@ -32,7 +32,7 @@ def verify(project: Project, *, as_json: bool) -> Exit:
     """
     try:
         with sole_coordinator(project), Store(project.ledger_path) as store, with_remedy(store):
-            hashed = hash_outputs(project.root, store.rows("finished_files"))
+            hashed = hash_outputs(project.root, store.reports.finished_files())
             put_back = requeue(project, store, hashed.damages) if hashed.damages else Requeued()
     except KeyboardInterrupt:
         click.echo("interrupted: nothing was changed", err=True)

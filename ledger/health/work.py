@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger.coordinator.recovery import recover
 from ledger.health.finding import note, ok, warning
 from ledger.process import clock, worker_state
+from ledger.recovery.workers import recover
 from ledger.text import counted
 
 if TYPE_CHECKING:

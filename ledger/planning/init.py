@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ledger.coordinator import cleanup
-from ledger.coordinator.recovery import recover, sole_coordinator
 from ledger.planning.make import is_planned, make_plan, snapshot, source_stamps
 from ledger.planning.plan import NothingKnown
 from ledger.project import new
 from ledger.project.load import find_root, load_project, parse_project
+from ledger.project.lock import sole_coordinator
 from ledger.project.settings import SETTINGS_FILE
+from ledger.recovery import cleanup
+from ledger.recovery.workers import recover
 from ledger.store.migrations import migrate
 from ledger.store.plan import Changes, PlannedBefore, preview, read_facts, read_notes, replan
 from ledger.store.store import Store

@@ -28,7 +28,7 @@ Existing = dict[str, tuple[dict[str, Any], str]]
 
 
 class Known(Protocol):
-    """What the ledger knows from the previous plan."""
+    """What the ledger knows from the previous plan, and of what was built."""
 
     def jobs(self, kind: str) -> Existing:
         """(payload, state) of the jobs of a kind, by key."""
@@ -36,6 +36,10 @@ class Known(Protocol):
 
     def extras(self) -> Iterable[str]:
         """Of each document, the JSON that only its kind of site reads."""
+        ...
+
+    def digests(self, kind: str) -> list[tuple[str, str | None]]:
+        """(path, digest) of the outputs of a kind, by path; no digest before it is published."""
         ...
 
 
@@ -50,6 +54,11 @@ class NothingKnown:
     def extras(self) -> Iterable[str]:
         """None."""
         return ()
+
+    def digests(self, kind: str) -> list[tuple[str, str | None]]:
+        """None."""
+        del kind
+        return []
 
 
 class Plan:

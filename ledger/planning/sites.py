@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ledger.errors import Problem
     from ledger.planning.plan import Known, Plan, Stamp
     from ledger.project.settings import Project
-    from ledger.store.store import Store
 
 
 class Site(ProjectSite):
@@ -46,9 +45,9 @@ class Site(ProjectSite):
         del project
         return []
 
-    def finish(self, project: Project, store: Store) -> str:
+    def finish(self, project: Project, known: Known) -> str:
         """Do what is left when every job is done; returns a sentence about it, or nothing."""
-        del project, store
+        del project, known
         return ""
 
 

@@ -18,6 +18,7 @@ from ledger.queues.checks import prices_of
 from ledger.queues.expand import make_jobs, some_of
 from ledger.queues.inputs import read_inputs, require_names
 from ledger.queues.kinds import module_of, recipe_type
+from ledger.queues.recipes import NOT_TOLD_APART
 from ledger.queues.request import AddRequest
 from ledger.store import queues
 from ledger.store.queues import Added, Queue, QueueJob
@@ -139,6 +140,7 @@ def make_queue(
         name, kind, module_of(kind), recipe.as_dict(), priority=priority,
         limits=limits | (prices_of(project, model) if model else {}),
         max_attempts=max(project.settings.workers.max_attempts, 1 + recipe.retries),
+        not_compared=NOT_TOLD_APART,
     )  # fmt: skip
 
 

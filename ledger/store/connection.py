@@ -37,6 +37,13 @@ BUSY_SECONDS = 60.0
 Row = sqlite3.Row
 OperationalError = sqlite3.OperationalError
 
+# All three files: a -wal that stays behind would be replayed into the new ledger.
+MOVE_AWAY = (
+    "stop the build if one runs, then: mkdir -p .ledger/broken && mv .ledger/ledger.db* "
+    ".ledger/broken/ && ledger init && ledger spawn; everything is made again, texts are embedded "
+    "again, and files whose bytes come out the same are not rewritten"
+)
+
 
 class WriteLockOwner(NamedTuple):
     """The process that is in a write transaction, and the ordinal of that among its own."""

@@ -17,6 +17,7 @@ from ledger.errors import BadInputError, LedgerError, Problem
 from ledger.files import find_conflicts
 from ledger.jobs import FIRST_QUEUE
 from ledger.process.fault_points import Point, reached
+from ledger.store.connection import MOVE_AWAY
 from ledger.store.rows import (
     DocumentPlaceRow,
     IdentityRow,
@@ -192,14 +193,16 @@ class PlannedBefore:
         """Of each document, the JSON that only its kind of site reads."""
         return (row[0] for row in self._database.rows("extras"))
 
+    def digests(self, kind: str) -> list[tuple[str, str | None]]:
+        """(path, digest) of the outputs of a kind, by path; no digest before it is published."""
+        return [(row[0], row[1]) for row in self._database.rows("digests_of_kind", kind=kind)]
+
 
 def _noted(text: str) -> Any:
     """Parse JSON of the ledger; a damaged page of the file may lie in the middle of it."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        from ledger.health.finding import MOVE_AWAY
-
         raise LedgerError(
             f"what the ledger notes of the plan is damaged: {error}",
             context="SQLite finds nothing wrong with the file, but a page of it has other bytes",

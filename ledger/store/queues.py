@@ -42,7 +42,10 @@ class QueueJob:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue to add to, or to begin."""
+    """A queue to add to, or to begin.
+
+    `not_compared` are the fields in which two recipes may differ and yet make the same.
+    """
 
     name: str
     kind: str
@@ -51,6 +54,7 @@ class Queue:
     limits: dict[str, Any] = field(default_factory=dict)
     priority: int = 0
     max_attempts: int = 3
+    not_compared: tuple[str, ...] = ()
 
 
 class Added(NamedTuple):
@@ -119,8 +123,10 @@ def _refuse_other_recipe(
     database: Statements, row: QueueRow, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
 ) -> None:
     """A queue has one recipe: another one would silently change what the other jobs of it do."""
-    same = row.kind == queue.kind and _told(row.recipe) == _told(json.dumps(queue.recipe))
-    if same or replace:
+    before, now = (
+        _compared(recipe, queue.not_compared) for recipe in (row.recipe, json.dumps(queue.recipe))
+    )
+    if (row.kind == queue.kind and before == now) or replace:
         return
     listed = {f"{queue.name}/{job.key}" for job in jobs}
     others = [job.key for job in jobs_of(database, row.phase) if job.key not in listed]
@@ -132,10 +138,8 @@ def _refuse_other_recipe(
         )
 
 
-def _told(recipe: str) -> dict[str, Any]:
-    from ledger.queues.recipes import NOT_TOLD_APART
-
-    return {key: value for key, value in json.loads(recipe).items() if key not in NOT_TOLD_APART}
+def _compared(recipe: str, ignored: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in json.loads(recipe).items() if key not in ignored}
 
 
 def _row(queue: Queue, phase: int, job: QueueJob, waiting: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger.coordinator.recovery import coordinator_lives
 from ledger.errors import Exit, LedgerError
 from ledger.process.wakeup import Wakeup
+from ledger.project.lock import coordinator_lives
 from ledger.store.queues import all_queues
 from ledger.store.store import Store
 from ledger.text import counted

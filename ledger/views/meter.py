@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ledger.coordinator.recovery import coordinator_lives
 from ledger.process import clock, worker_state
+from ledger.project.lock import coordinator_lives
 from ledger.store.plan import Documents
 from ledger.text import first_words, printable
 from ledger.views.eta import Estimator, Measured, read_measured, write_measured

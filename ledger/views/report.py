@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ledger import __version__
 from ledger.files import write_whole
 from ledger.process import clock
 from ledger.project.templates import Templates
@@ -40,7 +39,7 @@ UNCERTAIN = 50
 STATES = ("done", "running", "pending", "deselected", "failed")
 
 
-def write_report(project: Project, output: Path | None) -> str:
+def write_report(project: Project, output: Path | None, *, version: str) -> str:
     """Write the report, whole or not at all; returns a sentence with its path.
 
     Raises:
@@ -52,7 +51,7 @@ def write_report(project: Project, output: Path | None) -> str:
     words = {"counted": counted, "moment": moment, "seconds": in_seconds, "legible": legible}
     name = legible(project.root.resolve().name)
     text = Templates(project).render(
-        TEMPLATE, project=name, written=clock.wall(), version=__version__, states=STATES,
+        TEMPLATE, project=name, written=clock.wall(), version=version, states=STATES,
         limits={"tries": TRIES, "failures": FAILURES}, **words, **facts,
     )  # fmt: skip
     write_whole(path, text)

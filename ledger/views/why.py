@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ledger.coordinator.recovery import coordinator_lives
+from ledger.project.lock import coordinator_lives
 from ledger.store.store import Store
 from ledger.store.why import explain
 from ledger.text import counted, duration

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from e2e.conftest import STARTER, Site
 
 from ledger.cli.main import main
-from ledger.coordinator.recovery import sole_coordinator
 from ledger.fingerprint import digest_bytes
 from ledger.project.load import load_project
+from ledger.project.lock import sole_coordinator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from e2e.conftest import until
 
-from ledger.health.finding import MOVE_AWAY
-from ledger.store.connection import has_wal_reset_race, migrations
+from ledger.store.connection import MOVE_AWAY, has_wal_reset_race, migrations
 
 if TYPE_CHECKING:
     from health.conftest import DamagedSite

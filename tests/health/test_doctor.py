@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from health.conftest import flip
 
-from ledger.health.progress import ProgressBar
+from ledger.coordinator.progress import ProgressBar
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -234,7 +234,7 @@ def test_an_empty_ledger_has_a_report_too(tmp_path):
     queues.write("ledger.toml", '[site]\nkind = "bulk"\n')
     queues.run("init")
 
-    write_report(load_project(tmp_path), tmp_path / "report.html")
+    write_report(load_project(tmp_path), tmp_path / "report.html", version="1.0")
 
     page = page_of(tmp_path / "report.html")
     assert "There are no jobs in this ledger." in page

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.coordinator import cleanup
 from ledger.files import TEMPORARY_SUFFIX
 from ledger.project.load import Project, parse_project
+from ledger.recovery import cleanup
 
 if TYPE_CHECKING:
     from conftest import Ledger

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ledger.project.settings import Project, Settings, WrongValue
     from ledger.project.starter import Files
     from ledger.sites.blog.plan import BlogPlan
-    from ledger.store.store import Store
 
 PAGE_TEMPLATES = frozenset({
     "blog/header.html", "blog/post.html", "blog/page.html", "blog/list.html", "blog/card.html", "blog/overview.html",
@@ -72,11 +71,11 @@ class BlogSite(Site):
 
         return preflight_problem(project)
 
-    def finish(self, project: Project, store: Store) -> str:
+    def finish(self, project: Project, known: Known) -> str:
         """Index the posts for the search."""
         from ledger.sites.blog.search import make_index
 
-        return "the search index was made" if make_index(project, store) else ""
+        return "the search index was made" if make_index(project, known) else ""
 
     def begin_plan(self, project: Project, known: Known) -> BlogPlan:
         """Read the tree, find every post its place, and validate what they say of each other.

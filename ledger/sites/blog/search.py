@@ -12,8 +12,8 @@ from ledger.errors import LedgerError, Problem
 from ledger.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from ledger.planning.plan import Known
     from ledger.project.settings import Project
-    from ledger.store.store import Store
 
 FOLDER = "pagefind"
 _MARK = "search"
@@ -27,7 +27,7 @@ def preflight_problem(project: Project) -> list[Problem]:
     return [Problem("ledger.toml blog.search", "needs the package pagefind", remedy)]
 
 
-def make_index(project: Project, store: Store) -> bool:
+def make_index(project: Project, known: Known) -> bool:
     """Index the posts if they have changed since the last time; return whether that was done.
 
     The index is made outside the site and then moved into it, so that it is never incomplete.
@@ -41,7 +41,7 @@ def make_index(project: Project, store: Store) -> bool:
             shutil.rmtree(target, ignore_errors=True)
             mark.unlink()
         return False
-    now = fingerprint([tuple(row) for row in store.rows("digests_of_kind", kind="post")])
+    now = fingerprint(known.digests("post"))
     if target.is_dir() and mark.exists() and mark.read_text("ascii") == now:
         return False
     fresh = project.state / f"{FOLDER}.new"

@@ -10,9 +10,9 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ledger.coordinator.orphans import PROCESS_TAG, process_tag
 from ledger.errors import JobError, TransientJobError
 from ledger.jobs import Spent
+from ledger.process.orphans import PROCESS_TAG, process_tag
 from ledger.project.load import STATE_FOLDER
 from ledger.queues.placeholders import fill
 from worker.kinds.queue.task import task_of

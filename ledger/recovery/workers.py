@@ -1,57 +1,20 @@
-"""Crash recovery: the coordinator's lock, and what happens to a dead worker and its jobs."""
+"""Crash recovery: what happens to a dead worker and its jobs."""
 
 from __future__ import annotations
 
-import os
-import stat
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ledger.coordinator import cleanup
-from ledger.coordinator.orphans import end_orphans
-from ledger.errors import LockedError, Reason
+from ledger.errors import Reason
 from ledger.process import worker_state
 from ledger.process.fault_points import Point, reached
-from ledger.process.locks import is_locked, lock
+from ledger.process.orphans import end_orphans
+from ledger.recovery import cleanup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ledger.project.load import Project
     from ledger.store.store import Store
 
 DIED_WITH_RUN = Reason("the worker died with its run")
-
-
-@contextmanager
-def sole_coordinator(project: Project) -> Iterator[None]:
-    """Hold the project's lock: one process at a time plans or builds.
-
-    Raises:
-        LockedError: another `ledger init` or `ledger spawn` holds it.
-    """
-    project.state.mkdir(parents=True, exist_ok=True)
-    file = os.open(project.state / "coordinator", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        lock(file)
-    except BlockingIOError:
-        pid = os.pread(file, 20, 0).decode("ascii", "replace").strip()
-        os.close(file)
-        raise LockedError(
-            f"another ledger process (pid {pid}) is at work on {project.root}",
-            remedy="watch it with `ledger status --watch`, or stop it with Ctrl+C there",
-        ) from None
-    try:
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-        yield
-    finally:
-        os.close(file)
-
-
-def coordinator_lives(project: Project) -> bool:
-    """Whether a process is planning or building here."""
-    return is_locked(project.state / "coordinator")
 
 
 def recover(project: Project, store: Store) -> list[int]:
@@ -128,22 +91,3 @@ def job_in_flight(project: Project, worker: int) -> int | None:
 def alive(store: Store) -> list[int]:
     """Return the workers that are not recorded as ended."""
     return [row["id"] for row in store.open_workers()]
-
-
-def requeue_lost_outputs(project: Project, store: Store) -> int:
-    """Requeue the done jobs whose files are missing or of another size; return how many."""
-    root = str(project.root)  # a Path for each of 20,000 files costs more than looking at them
-    lost = {
-        row["job"]
-        for row in store.finished_outputs()
-        if row["bytes"] is None or _size(f"{root}/{row['path']}") != row["bytes"]
-    }
-    return store.requeue(lost) if lost else 0
-
-
-def _size(path: str) -> int | None:
-    try:
-        facts = os.stat(path, follow_symlinks=False)  # noqa: PTH116  called for every page
-    except OSError:
-        return None
-    return facts.st_size if stat.S_ISREG(facts.st_mode) else None
