@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger.project.load import Project
-    from ledger.store.connection import Row
+    from ledger.store.rows import QueueRow
 
 NICENESS = 10
 
@@ -75,7 +75,7 @@ class Finished(NamedTuple):
     """How a run ended: its exit code, and the queues whose budget allows no more jobs."""
 
     code: Exit
-    exhausted: list[Row]
+    exhausted: list[QueueRow]
 
 
 def run(

@@ -28,6 +28,7 @@ from ledger.recovery.workers import (
     recover_dead_workers,
     recover_worker,
 )
+from ledger.store.queues import queue_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
     from ledger.engines import RunningWorker
     from ledger.project.load import Project
-    from ledger.store.connection import Row
     from ledger.store.reports import KindCount
+    from ledger.store.rows import QueueRow
     from ledger.store.store import Store
 
 TICK_SECONDS = 0.05
@@ -200,12 +201,12 @@ class Supervisor:
             or (count.kind in kinds if count.phase < FIRST_QUEUE else count.phase in queues)
         ]
 
-    def queues(self) -> list[Row]:
+    def queues(self) -> list[QueueRow]:
         """The queues that the run is about."""
         return [
             row
-            for row in self.store.rows("queues")
-            if self.options.kinds is None or row["phase"] in self.options.queues
+            for row in queue_rows(self.store)
+            if self.options.kinds is None or row.phase in self.options.queues
         ]
 
     @property

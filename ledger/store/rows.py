@@ -1,14 +1,17 @@
 """The shapes of the rows that leave the store: one named tuple for each list of columns.
 
 Built by position from the explicit column lists of queries.sql; a test compares names and order.
-Yes and no are 1 and 0, as SQLite keeps them. Money is in 10^-12 of a currency's unit; times of
+Yes and no are 1 and 0, as SQLite stores them. Money is in 10^-12 of a currency's unit; times of
 leases, rates and `not_before` are on the clock of leases, `…_at` and `at` on the wall clock.
 """
 
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ledger.jobs import State
 
 # -- the lease protocol ----------------------------------------------------------------------
 
@@ -112,14 +115,14 @@ class LeaseRow(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """A job as `ledger why` looks at it, with the lease that holds it, if one does."""
+    """A job as `ledger why` reads it, with the lease that holds it, if any."""
 
     id: int
     kind: str
     key: str
     phase: int
     priority: int
-    state: str
+    state: State
     attempts: int
     max_attempts: int
     not_before: float
@@ -149,11 +152,39 @@ class QueueBefore(NamedTuple):
     blocked: int
 
 
+class FailureText(NamedTuple):
+    """Why a job failed last."""
+
+    what: str
+    remedy: str
+
+
+# -- adding to a queue -------------------------------------------------------------------------
+
+
+class QueueJobRow(NamedTuple):
+    """A job of a queue; `key` begins with the queue's name."""
+
+    id: int
+    key: str
+    fingerprint: str
+    state: State
+
+
+class OwnerRow(NamedTuple):
+    """The owner of an output."""
+
+    path: str
+    kind: str
+    key: str
+    phase: int
+
+
 # -- runs and workers ------------------------------------------------------------------------
 
 
 class RunRow(NamedTuple):
-    """A run: `ended_at` and `outcome` are None while it goes on, or was killed."""
+    """A run: `ended_at` and `outcome` are None while it is active, and if it was killed."""
 
     id: int
     started_at: float
@@ -174,7 +205,7 @@ class OpenRunRow(NamedTuple):
 
 
 class WorkerRow(NamedTuple):
-    """A worker that has not been seen to end."""
+    """A worker without a recorded end."""
 
     id: int
     run: int
@@ -242,10 +273,17 @@ class UncertainRow(NamedTuple):
     id: int
     kind: str
     key: str
-    state: str
+    state: State
     uncertain: int
     queue: str
     open: int
+
+
+class UncertainCount(NamedTuple):
+    """How many jobs of a queue have had an effect in doubt."""
+
+    phase: int
+    n: int
 
 
 class ResultRow(NamedTuple):
@@ -253,7 +291,7 @@ class ResultRow(NamedTuple):
 
     key: str
     payload: str
-    state: str
+    state: State
     seconds: float | None
     attempts: int
     value: str | None
@@ -265,7 +303,7 @@ class ExportRow(NamedTuple):
     id: int
     queue: str
     key: str
-    state: str
+    state: State
     payload: str
     uncertain: int
     settled_at: float | None
@@ -322,7 +360,7 @@ class AttemptRow(NamedTuple):
 
 
 class FailureRow(NamedTuple):
-    """A failure; `final` if the job has failed for good, and this is the reason."""
+    """A failure; `final` if the job has failed permanently, for this reason."""
 
     queue: str
     kind: str
@@ -338,7 +376,7 @@ class FailureRow(NamedTuple):
 
 
 class OutcomeRow(NamedTuple):
-    """The attempts at a queue's jobs that ended alike, and what they took together."""
+    """The attempts at a queue's jobs that had the same outcome, and their totals."""
 
     phase: int
     outcome: str
@@ -367,7 +405,7 @@ class JobNeed(NamedTuple):
 
 
 class ForeignKeyRow(NamedTuple):
-    """A row that refers to one that is not there."""
+    """A row whose foreign key refers to no row."""
 
     table: str
     rowid: int | None
@@ -400,7 +438,7 @@ class JobOutputRow(NamedTuple):
     id: int
     kind: str
     key: str
-    state: str
+    state: State
     fingerprint: str
     payload: str
     path: str
@@ -411,90 +449,3 @@ class WidthRow(NamedTuple):
 
     width: int | None
     jobs: int
-
-
-# -- the plan --------------------------------------------------------------------------------
-
-
-class PlannedJobRow(NamedTuple):
-    """A job of the site as it was planned last."""
-
-    id: int
-    kind: str
-    key: str
-    phase: int
-    priority: int
-    position: int | None
-    fingerprint: str
-    payload: str
-    max_attempts: int
-
-
-class JobOfKindRow(NamedTuple):
-    """A job of a kind, its payload as JSON."""
-
-    key: str
-    payload: str
-    state: str
-
-
-class PlannedOutputRow(NamedTuple):
-    """An output of the site, and its owner."""
-
-    path: str
-    job: int
-
-
-class OwnerRow(NamedTuple):
-    """The owner of an output."""
-
-    path: str
-    kind: str
-    key: str
-    phase: int
-
-
-class DocumentPlaceRow(NamedTuple):
-    """What tells whether a document has changed, and where it stands."""
-
-    identity: str
-    digest: str
-    position: int
-    chronology: int
-    slug: str
-
-
-class NeighbourRow(NamedTuple):
-    """A document just before or after another in time."""
-
-    chronology: int
-    label: str
-    slug: str
-
-
-class ListedDocument(NamedTuple):
-    """A document as lists of documents show it."""
-
-    position: int
-    identity: str
-    label: str
-    slug: str
-    category: str
-    date: str | None
-    chronology: int
-
-
-class IdentityRow(NamedTuple):
-    """A document and the digest of its text."""
-
-    identity: str
-    text_digest: str
-
-
-class QueueJobRow(NamedTuple):
-    """A job of a queue; `key` begins with the queue's name."""
-
-    id: int
-    key: str
-    fingerprint: str
-    state: str
