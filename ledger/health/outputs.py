@@ -1,8 +1,7 @@
-"""Checks of the files: those of done jobs against their digests, and what nobody owns any more."""
+"""Checks of the files: those of done jobs against their digests, temporary and stale ones."""
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from ledger.health.progress import ProgressBar
 from ledger.health.work import living
 from ledger.planning.kinds import kinds_of_site
 from ledger.project.load import STATE_FOLDER
+from ledger.store import plan
 from ledger.text import counted
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
     from ledger.project.load import Project
-    from ledger.store.connection import Row
+    from ledger.store.rows import BuiltFile
     from ledger.store.store import Store
 
 CHUNK_BYTES = 1 << 20
@@ -39,19 +39,19 @@ BATCH_FILES = 32
 
 @dataclass(frozen=True, slots=True)
 class Hashed:
-    """What came of looking at the files of done jobs: how many, how large, which are wrong."""
+    """The files of done jobs that were hashed: their number, total size, and damages."""
 
     files: int
     bytes: int
     damages: tuple[Damage, ...]
 
 
-def hash_outputs(root: Path, rows: Sequence[Row]) -> Hashed:
-    """Compare files of done jobs with the size and digest noted when they were published.
+def hash_outputs(root: Path, rows: Sequence[BuiltFile]) -> Hashed:
+    """Compare files of done jobs with the size and digest recorded when they were published.
 
     Files of other jobs are left out: a worker that was killed between publishing and settling
-    leaves a good new file beside the digest of the old one. In threads, since reading and
-    hashing let go of the interpreter.
+    leaves a good new file and the digest of the old one. In threads, since reading and hashing
+    release the interpreter lock.
     """
     batches = [rows[first : first + BATCH_FILES] for first in range(0, len(rows), BATCH_FILES)]
     damages: list[Damage] = []
@@ -59,26 +59,26 @@ def hash_outputs(root: Path, rows: Sequence[Row]) -> Hashed:
     try:
         with ProgressBar("files compared with their digests", len(rows)) as bar:
             for batch, faults in zip(
-                batches, pool.map(lambda batch: _look_at(root, batch), batches), strict=True
+                batches, pool.map(lambda batch: _damages(root, batch), batches), strict=True
             ):
                 damages += faults
                 bar.advance(len(batch))
     finally:
         pool.shutdown(cancel_futures=True)
-    return Hashed(len(rows), sum(row["bytes"] or 0 for row in rows), tuple(damages))
+    return Hashed(len(rows), sum(row.bytes or 0 for row in rows), tuple(damages))
 
 
-def _look_at(root: Path, rows: Sequence[Row]) -> list[Damage]:
+def _damages(root: Path, rows: Sequence[BuiltFile]) -> list[Damage]:
     found = []
     for row in rows:
-        fault = _fault(root / row["path"], row["bytes"], row["digest"])
+        fault = _fault(root / row.path, row.bytes, row.digest)
         if fault:
-            found.append(Damage(row["job"], row["kind"], row["path"], fault))
+            found.append(Damage(row.job, row.kind, row.path, fault))
     return found
 
 
 def _fault(path: Path, size: int | None, digest: str | None) -> str:
-    """What is wrong with a file, or nothing."""
+    """Describe what is wrong with a file; empty if nothing is."""
     try:
         facts = path.lstat()
         if not stat.S_ISREG(facts.st_mode):
@@ -101,8 +101,8 @@ def _chunks(file: FileIO) -> Iterator[bytes]:
 
 
 def files(context: CheckContext) -> Iterator[Finding]:
-    """Every file of a done job is there, in its size, with its digest."""
-    hashed = hash_outputs(context.project.root, context.ledger.rows("finished_files"))
+    """Every file of a done job exists, with its size and its digest."""
+    hashed = hash_outputs(context.project.root, context.ledger.reports.finished_files())
     yield from map(damaged, hashed.damages)
     if not hashed.damages:
         yield ok(f"{counted(hashed.files, 'file')} of done jobs, {hashed.bytes / 1e6:,.1f} MB")
@@ -113,35 +113,35 @@ def files(context: CheckContext) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Requeued:
-    """How many jobs are to be done again: those of bad files, and those that built from one."""
+    """The numbers of jobs put back: those of damaged files, and those that may have built from one."""
 
     jobs: int = 0
     followers: int = 0
 
 
 def rebuild(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Put back what a check found damaged."""
+    """Requeue the jobs of what a check found damaged."""
     requeue(project, store, [finding.damage for finding in findings if finding.damage])
 
 
 def requeue(project: Project, store: Store, damages: Sequence[Damage]) -> Requeued:
-    """Put back the jobs whose files are damaged, and all that may have built from a damaged one.
+    """Requeue the jobs whose files are damaged, and all that may have built from a damaged one.
 
-    What is noted of a damaged file is forgotten, since publishing skips what has its size and
-    its inputs. A damaged artefact (vectors, cosines, rankings, entries) may be in every file
-    that was made since by a kind that needs its kind, directly or not: those carry the damage
-    and the right digest of it, and nobody knows when the damage was done. So all jobs of
-    those kinds are put back, and render again whatever their inputs; files that come out the
-    same are not written. From an artefact that is missing nothing can have been built.
+    The recorded size and digest of a damaged file are removed, since publishing skips a file that
+    has its size and its inputs. A damaged artefact (vectors, cosines, rankings, entries) may have
+    gone into every file made since by a kind that needs its kind, directly or not: those hold the
+    damage under a matching digest, and the time of the damage is not known. So all jobs of those
+    kinds are requeued and rendered again even if their inputs are unchanged; files that come out
+    the same are not rewritten. From a missing artefact nothing can have been built.
     """
     kinds = {damage.kind for damage in damages if damage.misleading}
-    above = json.dumps(sorted(_above(project, kinds)))
+    above = _above(project, kinds)
     with store.immediate():
-        store.run_many("forget_output", [{"path": damage.path} for damage in damages])
-        store.run("forget_inputs", kinds=above)
+        store.requeues.forget_outputs(damage.path for damage in damages)
+        store.requeues.forget_inputs(above)
         jobs = {damage.job for damage in damages}
-        put_back = sum(store.run("requeue", job=job).rowcount for job in sorted(jobs))
-        followers = store.run("requeue_kinds", kinds=above).rowcount
+        put_back = sum(store.requeues.requeue_job(job) for job in sorted(jobs))
+        followers = store.requeues.requeue_kinds(above)
     return Requeued(put_back, followers)
 
 
@@ -155,11 +155,11 @@ def _above(project: Project, kinds: Iterable[str]) -> set[str]:
     return found
 
 
-# -- what nobody owns -------------------------------------------------------------------------
+# -- temporary and stale files ----------------------------------------------------------------
 
 
 def temporary(context: CheckContext) -> Iterator[Finding]:
-    """No temp file of a dead writer is left."""
+    """No temporary file of a dead worker is left."""
     alive = _writers(context)
     paths = list(_temporary_files(context.project, alive))
     for path in paths:
@@ -171,7 +171,7 @@ def temporary(context: CheckContext) -> Iterator[Finding]:
 
 def _writers(context: CheckContext) -> list[int]:
     if context.building:
-        return [row["id"] for row in context.ledger.open_workers()]
+        return [row.id for row in context.ledger.runs.open_worker_rows()]
     return living(context.project, context.ledger)
 
 
@@ -184,25 +184,25 @@ def _temporary_files(project: Project, alive: Iterable[int]) -> Iterator[Path]:
 
 
 def sweep(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Delete the temp files of the dead."""
+    """Delete the temporary files of dead workers."""
     del findings
     cleanup.remove_temporary_files(project, living(project, store))
 
 
 def stale_outputs(context: CheckContext) -> Iterator[Finding]:
-    """No file of a job that is gone from the plan waits to be deleted."""
-    paths = [row["path"] for row in context.ledger.rows("stale_outputs")]
+    """No stale output waits to be deleted."""
+    paths = plan.stale_outputs(context.ledger)
     for path in paths:
         yield warning(
             f"{path} belongs to no job any more and is not deleted yet",
             path,
-            "ledger doctor --fix; one that stays lies behind a link out of the project: see to it by hand",
+            "ledger doctor --fix; one that stays lies behind a link out of the project: delete it by hand",
         )
     if not paths:
         yield ok("no file of an older plan is left")
 
 
 def remove_stale_outputs(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Delete them."""
+    """Delete the stale outputs."""
     del findings
     cleanup.remove_stale_outputs(project, store)

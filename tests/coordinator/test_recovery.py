@@ -44,7 +44,7 @@ def test_a_parked_effect_is_there_once(killed_in_mid_effect: Bulk, command: str)
     assert bulk.read("paid.txt") == "paid\n"
     assert bulk.sql("SELECT state, uncertain FROM jobs") == [("failed", 1)]
     assert bulk.sql("SELECT money_spent FROM queues") == [(COST,)]
-    assert "1 jobs" in bulk.run("retry", "--uncertain")
+    assert "1 job is pending again" in bulk.run("retry", "--uncertain")
 
 
 def test_doctor_takes_back_a_lease_whose_worker_is_noted_as_ended(

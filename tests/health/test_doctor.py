@@ -26,7 +26,7 @@ CHECKS = [
 
 
 def test_a_sound_project_is_told_so(site: DamagedSite) -> None:
-    """Every check says what it looked at; exit 0."""
+    """Every check reports what it examined; exit 0."""
     health = site.look()
 
     assert CHECKS == list(dict.fromkeys(item["check"] for item in health.document["findings"]))
@@ -96,7 +96,7 @@ def test_fix_and_verify_are_refused_while_another_builds(site: DamagedSite) -> N
         refusals = [
             site.run(*command, expect=3) for command in (["spawn"], ["doctor", "--fix"], ["verify"])
         ]
-        assert "a build is going on" in site.run("doctor", expect=1)
+        assert "a build is in progress" in site.run("doctor", expect=1)
 
     assert 1 == len(set(refusals))
     assert "is at work on" in refusals[0]

@@ -41,7 +41,7 @@ def make_index(project: Project, store: Store) -> bool:
             shutil.rmtree(target, ignore_errors=True)
             mark.unlink()
         return False
-    now = fingerprint([tuple(row) for row in store.rows("digests_of_kind", kind="post")])
+    now = fingerprint([tuple(row) for row in store.reports.digests_of_kind("post")])
     if target.is_dir() and mark.exists() and mark.read_text("ascii") == now:
         return False
     fresh = project.state / f"{FOLDER}.new"
