@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
 
 from ledger.errors import Exit, Failure, LedgerError
 from ledger.fingerprint import fingerprint
@@ -37,7 +37,8 @@ from ledger.store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from ledger.store.connection import Row
+    from ledger.jobs import State
+    from ledger.store.rows import ResultRow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -124,7 +125,7 @@ class Result:
     """The result of one item. `value` is what the function returned; None until it has."""
 
     item: Any
-    state: Literal["pending", "deselected", "running", "done", "failed"]
+    state: State
     value: Any = None
     seconds: float | None = None
     attempts: int = 0
@@ -203,11 +204,11 @@ class Ledger:
     def results(self, function: Function[..., Any] | str) -> Iterator[Result]:
         """The results of the items of a queue, in the order in which they were added."""
         name = function.name if isinstance(function, Function) else function
-        phase = queues.chosen(self._store, [name])[0]["phase"]
-        for row in self._store.rows("results", phase=phase):
+        phase = queues.chosen_queues(self._store, [name])[0].phase
+        for row in queues.results_of(self._store, phase):
             value = _value(row)
-            item = json.loads(row["payload"]).get("item")
-            yield Result(item, row["state"], value, row["seconds"], row["attempts"])
+            item = json.loads(row.payload).get("item")
+            yield Result(item, row.state, value, row.seconds, row.attempts)
 
     def map(
         self, function: Function[[Any], R], items: Iterable[Any], *, workers: int = 1
@@ -225,17 +226,17 @@ class Ledger:
         names = [_key(item) for item in wanted]
         self._put_back_failed(function, set(names))
         self.spawn(workers, only=function)
-        phase = queues.chosen(self._store, [function.name])[0]["phase"]
-        rows = self._store.rows("results", phase=phase)
-        found = {row["key"].partition("/")[2]: row for row in rows}
+        phase = queues.chosen_queues(self._store, [function.name])[0].phase
+        rows = queues.results_of(self._store, phase)
+        found = {row.key.partition("/")[2]: row for row in rows}
         return [_value(found[name]) for name in names]
 
     def _put_back_failed(self, function: Function[..., Any], keys: set[str]) -> None:
         """Put failed jobs back to pending: calling `map` again asks for another attempt."""
-        phase = queues.chosen(self._store, [function.name])[0]["phase"]
-        for row in self._store.rows("jobs_in_phase", phase=phase):
-            if row["state"] == "failed" and row["key"].partition("/")[2] in keys:
-                self._store.retry(failed_only=True, key=row["key"], phase=phase)
+        phase = queues.chosen_queues(self._store, [function.name])[0].phase
+        for row in queues.jobs_of(self._store, phase):
+            if row.state == "failed" and row.key.partition("/")[2] in keys:
+                self._store.retry(failed_only=True, key=row.key, phase=phase)
 
     def _failures(self, names: tuple[str, ...]) -> list[Failure]:
         failures = self._store.failures()
@@ -249,9 +250,9 @@ def _job(item: Any, told: dict[str, str]) -> QueueJob:
     )
 
 
-def _value(row: Row) -> Any:
+def _value(row: ResultRow) -> Any:
     """What a function returned; None is not stored."""
-    return json.loads(row["value"]) if row["value"] is not None else None
+    return json.loads(row.value) if row.value is not None else None
 
 
 def _key(item: Any) -> str:

@@ -84,10 +84,10 @@ class Context:
 
     def queue(self, job: Job) -> JobQueue | None:
         """Return the queue of a job as it is now; None if the job has none."""
-        row = self._store.queue(job.phase)
+        row = self._store.eligibility.queue(job.phase)
         if row is None:
             return None
-        return JobQueue(row["name"], row["kind"], row["recipe"], row["policy"])
+        return JobQueue(row.name, row.kind, row.recipe, row.policy)
 
     def policy(self, job: Job) -> str | None:
         """Return what the queue of a job does about effects in doubt; None if it has no queue."""
@@ -100,9 +100,9 @@ class Context:
 
     def neighbours(self, document: OrderedDocument) -> tuple[Neighbour | None, Neighbour | None]:
         """Return the documents just before and just after this one in time."""
-        around = self.documents.neighbours(document.chronology)
+        around = self.documents.neighbour_rows(document.chronology)
         older, newer = (
-            Neighbour(row["label"], row["slug"]) if row is not None else None
+            Neighbour(row.label, row.slug) if row is not None else None
             for row in map(around.get, (document.chronology - 1, document.chronology + 1))
         )
         return older, newer

@@ -52,7 +52,8 @@ class Worker:
         self.run = run
         self.cool_down = cool_down
         self.batch = 1
-        self.keep_going = bool(self.store.last_run()["keep_going"])  # type: ignore[index]
+        latest = self.store.runs.latest()
+        self.keep_going = latest is not None and bool(latest.keep_going)
         self.id = self.store.start_worker(run, number, os.getpid())
         self.state = WorkerState(project.state / "workers", self.id)
         self.log = WorkerLog(project.state, run, worker=number)

@@ -22,6 +22,7 @@ from ledger.queues.request import AddRequest
 from ledger.store import queues
 from ledger.store.queues import Added, Queue, QueueJob
 from ledger.store.store import Store
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ class AddReport:
         parts.append(f"{changes.unchanged:,} there already")
         if changes.removed:
             parts.append(f"{changes.removed:,} removed")
-        lines = [f"{self.queue}: {self.jobs:,} jobs: {', '.join(parts)}"]
+        lines = [f"{self.queue}: {counted(self.jobs, 'job')}: {', '.join(parts)}"]
         if self.duplicates:
             lines.append(f"{self.duplicates:,} listed more than once: each is one job")
         lines += [f"  {example}" for example in self.examples]
@@ -235,8 +236,7 @@ def _settle_existing(
 
 def _foreign_outputs(project: Project, store: Store, jobs: list[QueueJob]) -> dict[str, Path]:
     """The outputs that are there and that the ledger did not make, by key of their job."""
-    paths = json.dumps([job.output for job in jobs if job.output])
-    ours = {row["path"] for row in store.rows("queue_outputs", paths=paths)}
+    ours = queues.owned_paths(store, (job.output for job in jobs if job.output))
     return {
         job.key: project.root / job.output
         for job in jobs

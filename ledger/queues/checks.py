@@ -14,14 +14,13 @@ from ledger.queues.amounts import price_a_token
 from ledger.queues.kinds import recipe_of
 from ledger.store import queues
 from ledger.store.limits import has_budget
-from ledger.store.rows import QueueRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ledger.project.load import Project
     from ledger.queues.recipes import Recipe
-    from ledger.store.connection import Row
+    from ledger.store.rows import QueueRow
     from ledger.store.store import Store
 
 
@@ -31,7 +30,7 @@ def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any])
     Raises:
         LedgerError: a limit is named, and not for which of several queues.
     """
-    chosen = queues.chosen(store, names)
+    chosen = queues.chosen_queues(store, names)
     if limits and not chosen:
         raise LedgerError(
             "there is no queue to limit", remedy="add one: ledger add --name NAME -- COMMAND"
@@ -39,12 +38,12 @@ def set_spawn_limits(store: Store, names: Iterable[str], limits: dict[str, Any])
     if limits and len(chosen) > 1 and not list(names):
         raise LedgerError(
             f"there are {len(chosen)} queues, and a limit is for one",
-            remedy=f"say which: --only {chosen[0]['name']}",
+            remedy=f"say which: --only {chosen[0].name}",
         )
     with store.immediate():
         for queue in chosen:
-            queues.set_limits(store, queue["phase"], limits)
-        store.run("clear_exhausted")
+            queues.set_limits(store, queue.phase, limits)
+        queues.clear_exhausted(store)
 
 
 def prices_of(project: Project, model: str) -> dict[str, int | None]:
@@ -60,15 +59,15 @@ def prices_of(project: Project, model: str) -> dict[str, int | None]:
 
 def refresh_prices(project: Project, store: Store) -> None:
     """Give queues whose jobs are priced by tokens the prices that ledger.toml has now."""
-    for queue in queues.all_queues(store):
+    for queue in queues.queue_rows(store):
         try:
             model = _recipe(queue).priced_model()
         except LedgerError:  # its kind is not installed, which `preflight` reports
             continue
         prices = prices_of(project, model)
-        if model and any(queue[name] != price for name, price in prices.items()):
+        if model and prices != {"price_in": queue.price_in, "price_out": queue.price_out}:
             with store.immediate():
-                queues.set_limits(store, queue["phase"], prices)
+                queues.set_limits(store, queue.phase, prices)
 
 
 def preflight(project: Project, store: Store, phases: Iterable[int] | None = None) -> list[Problem]:
@@ -77,14 +76,14 @@ def preflight(project: Project, store: Store, phases: Iterable[int] | None = Non
     wanted = waiting if phases is None else waiting & set(phases)
     return [
         problem
-        for queue in queues.all_queues(store)
-        if queue["phase"] in wanted
+        for queue in queues.queue_rows(store)
+        if queue.phase in wanted
         for problem in _problems_of(project, queue)
     ]
 
 
-def _problems_of(project: Project, queue: Row) -> list[Problem]:
-    where = f"queue {queue['name']}"
+def _problems_of(project: Project, queue: QueueRow) -> list[Problem]:
+    where = f"queue {queue.name}"
     try:
         recipe = _recipe(queue)
     except LedgerError as error:
@@ -99,16 +98,16 @@ def _problems_of(project: Project, queue: Row) -> list[Problem]:
     return problems
 
 
-def _recipe(queue: Row) -> Recipe:
-    return recipe_of(queue["kind"], json.loads(queue["recipe"]))
+def _recipe(queue: QueueRow) -> Recipe:
+    return recipe_of(queue.kind, json.loads(queue.recipe))
 
 
-def _of_money(queue: Row, model: str) -> list[Problem]:
+def _of_money(queue: QueueRow, model: str) -> list[Problem]:
     """A ceiling in money cannot be kept if the price is not known."""
-    where = f"queue {queue['name']}"
-    if queue["money_ceiling"] is None:
+    where = f"queue {queue.name}"
+    if queue.money_ceiling is None:
         return []
-    if model and queue["price_in"] is None:
+    if model and queue.price_in is None:
         return [
             Problem(
                 where, f"has a budget, and no price for {model!r} is known",
@@ -116,11 +115,11 @@ def _of_money(queue: Row, model: str) -> list[Problem]:
                 "{ input = …, output = … } (of a million tokens)",
             )
         ]  # fmt: skip
-    if not model and queue["price_call"] is None:
+    if not model and queue.price_call is None:
         return [
             Problem(
                 where, "has a budget, and what a job costs is not known",
-                f"say it with --cost 0.002 when you add to {queue['name']}",
+                f"say it with --cost 0.002 when you add to {queue.name}",
             )
         ]  # fmt: skip
     return []
@@ -158,11 +157,11 @@ def _only_a_key(text: str, where: str) -> str:
     raise JobError(f"{where} holds more than a key", remedy="put the key alone there, in one line")
 
 
-def limited_by_budget(store: Store, phases: Iterable[int]) -> list[Row]:
+def limited_by_budget(store: Store, phases: Iterable[int]) -> list[QueueRow]:
     """The queues among these whose budget allows no more jobs."""
     wanted = set(phases)
     return [
         queue
-        for queue in queues.all_queues(store)
-        if queue["phase"] in wanted and queue["exhausted"] and has_budget(QueueRow(*queue))
+        for queue in queues.queue_rows(store)
+        if queue.phase in wanted and queue.exhausted and has_budget(queue)
     ]

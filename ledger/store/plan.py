@@ -17,16 +17,16 @@ from ledger.errors import BadInputError, LedgerError, Problem
 from ledger.files import find_conflicts
 from ledger.jobs import FIRST_QUEUE
 from ledger.process.fault_points import Point, reached
-from ledger.store.rows import (
+from ledger.store.plan_rows import (
     DocumentPlaceRow,
     IdentityRow,
     JobOfKindRow,
     ListedDocument,
     NeighbourRow,
-    OwnerRow,
     PlannedJobRow,
     PlannedOutputRow,
 )
+from ledger.store.rows import OwnerRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,7 +8,10 @@ leases, rates and `not_before` are on the clock of leases, `…_at` and `at` on 
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from ledger.jobs import State
 
 # -- the lease protocol ----------------------------------------------------------------------
 
@@ -119,7 +122,7 @@ class JobRow(NamedTuple):
     key: str
     phase: int
     priority: int
-    state: str
+    state: State
     attempts: int
     max_attempts: int
     not_before: float
@@ -154,6 +157,27 @@ class FailureText(NamedTuple):
 
     what: str
     remedy: str
+
+
+# -- adding to a queue -------------------------------------------------------------------------
+
+
+class QueueJobRow(NamedTuple):
+    """A job of a queue; `key` begins with the queue's name."""
+
+    id: int
+    key: str
+    fingerprint: str
+    state: State
+
+
+class OwnerRow(NamedTuple):
+    """The owner of an output."""
+
+    path: str
+    kind: str
+    key: str
+    phase: int
 
 
 # -- runs and workers ------------------------------------------------------------------------
@@ -249,7 +273,7 @@ class UncertainRow(NamedTuple):
     id: int
     kind: str
     key: str
-    state: str
+    state: State
     uncertain: int
     queue: str
     open: int
@@ -267,7 +291,7 @@ class ResultRow(NamedTuple):
 
     key: str
     payload: str
-    state: str
+    state: State
     seconds: float | None
     attempts: int
     value: str | None
@@ -279,7 +303,7 @@ class ExportRow(NamedTuple):
     id: int
     queue: str
     key: str
-    state: str
+    state: State
     payload: str
     uncertain: int
     settled_at: float | None
@@ -414,7 +438,7 @@ class JobOutputRow(NamedTuple):
     id: int
     kind: str
     key: str
-    state: str
+    state: State
     fingerprint: str
     payload: str
     path: str
@@ -425,90 +449,3 @@ class WidthRow(NamedTuple):
 
     width: int | None
     jobs: int
-
-
-# -- the plan --------------------------------------------------------------------------------
-
-
-class PlannedJobRow(NamedTuple):
-    """A job of the site as it was planned last."""
-
-    id: int
-    kind: str
-    key: str
-    phase: int
-    priority: int
-    position: int | None
-    fingerprint: str
-    payload: str
-    max_attempts: int
-
-
-class JobOfKindRow(NamedTuple):
-    """A job of a kind, its payload as JSON."""
-
-    key: str
-    payload: str
-    state: str
-
-
-class PlannedOutputRow(NamedTuple):
-    """An output of the site, and its owner."""
-
-    path: str
-    job: int
-
-
-class OwnerRow(NamedTuple):
-    """The owner of an output."""
-
-    path: str
-    kind: str
-    key: str
-    phase: int
-
-
-class DocumentPlaceRow(NamedTuple):
-    """What tells whether a document has changed, and where it stands."""
-
-    identity: str
-    digest: str
-    position: int
-    chronology: int
-    slug: str
-
-
-class NeighbourRow(NamedTuple):
-    """A document just before or after another in time."""
-
-    chronology: int
-    label: str
-    slug: str
-
-
-class ListedDocument(NamedTuple):
-    """A document as lists of documents show it."""
-
-    position: int
-    identity: str
-    label: str
-    slug: str
-    category: str
-    date: str | None
-    chronology: int
-
-
-class IdentityRow(NamedTuple):
-    """A document and the digest of its text."""
-
-    identity: str
-    text_digest: str
-
-
-class QueueJobRow(NamedTuple):
-    """A job of a queue; `key` begins with the queue's name."""
-
-    id: int
-    key: str
-    fingerprint: str
-    state: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.coordinator.recovery import coordinator_lives
 from ledger.errors import Exit, LedgerError
 from ledger.process.wakeup import Wakeup
-from ledger.store.queues import all_queues
+from ledger.store.queues import queue_rows
 from ledger.store.store import Store
 from ledger.text import counted
 from ledger.views.choose import make_view
@@ -18,8 +18,8 @@ from ledger.views.meter import RemoteMeter, read_run
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
-    from ledger.store.connection import Row
     from ledger.store.reports import KindCount
+    from ledger.store.rows import QueueRow
     from ledger.views.snapshot import Snapshot
 
 WATCH_SECONDS = 0.25
@@ -43,9 +43,9 @@ class RemoteRun:
         self.going_on = run is not None and run.ended_at is None and coordinator_lives(project)
         self.throttled = run.throttled if run is not None and self.going_on else None
         self.children = [
-            RemoteWorker(row["id"], row["number"])
-            for row in (store.open_workers() if self.going_on else ())
-            if run is not None and row["run"] == run.id
+            RemoteWorker(row.id, row.number)
+            for row in (store.runs.open_worker_rows() if self.going_on else ())
+            if run is not None and row.run == run.id
         ]
 
     @property
@@ -62,9 +62,9 @@ class RemoteRun:
         """All jobs, counted by kind and state."""
         return self.store.counts()
 
-    def queues(self) -> list[Row]:
+    def queues(self) -> list[QueueRow]:
         """All queues."""
-        return all_queues(self.store)
+        return queue_rows(self.store)
 
     def worker_id(self, child: RemoteWorker) -> int:
         """The id of a worker."""

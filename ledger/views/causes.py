@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ledger.store.connection import Row
+    from ledger.store.rows import FailureRow, UncertainRow
 
 EXAMPLES = 3
 SHORTEST_KEY = 3
@@ -34,7 +34,7 @@ class Cause:
     what: str
     jobs: int = 0
     attempts: int = 0
-    examples: list[Row] = field(default_factory=list)
+    examples: list[FailureRow] = field(default_factory=list)
     messages: set[str] = field(default_factory=set)
 
     @property
@@ -42,34 +42,33 @@ class Cause:
         """The message if all are the same, else what all messages have in common."""
         return next(iter(self.messages)) if len(self.messages) == 1 else self.what
 
-    def add(self, failure: Row) -> None:
+    def add(self, failure: FailureRow) -> None:
         """Count one more; prefer jobs that failed for good as examples."""
         self.attempts += 1
-        self.jobs += failure["final"]
+        self.jobs += failure.final
         if len(self.messages) <= 1:  # two are enough to know that they differ
-            self.messages.add(failure["what"][:LONGEST_CAUSE])
+            self.messages.add(failure.what[:LONGEST_CAUSE])
         if len(self.examples) < EXAMPLES:
             self.examples.append(failure)
-        elif failure["final"]:
-            worst = next((e for e in self.examples if not e["final"]), None)
+        elif failure.final:
+            worst = next((e for e in self.examples if not e.final), None)
             if worst is not None:
                 self.examples[self.examples.index(worst)] = failure
 
 
-def causes_of(failures: Iterable[Row]) -> list[Cause]:
+def causes_of(failures: Iterable[FailureRow]) -> list[Cause]:
     """Group failures by cause, those of the most failed jobs first, then of the most attempts."""
     found: dict[tuple[str, str], Cause] = {}
     for failure in failures:
-        queue = failure["queue"] or failure["kind"]
-        what = cause_of(failure["what"], key_in_queue(failure))
+        queue = failure.queue or failure.kind
+        what = cause_of(failure.what, key_in_queue(failure))
         found.setdefault((queue, what), Cause(queue, what)).add(failure)
     return sorted(found.values(), key=lambda cause: (-cause.jobs, -cause.attempts))
 
 
-def key_in_queue(row: Row) -> str:
+def key_in_queue(row: FailureRow | UncertainRow) -> str:
     """Key of a job within its queue; of a page its key."""
-    key: str = row["key"]
-    return key.partition("/")[2] if row["queue"] else key
+    return row.key.partition("/")[2] if row.queue else row.key
 
 
 def cause_of(what: str, key: str = "") -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.queues.amounts import UNITS
 from ledger.queues.placeholders import as_text
-from ledger.store.queues import chosen
+from ledger.store.queues import chosen_queues
 from ledger.store.store import Store
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ledger.project.load import Project
     from ledger.queues.inputs import Item
-    from ledger.store.connection import Row
+    from ledger.store.rows import ExportRow
 
 PAGE = 500
 LAST_ATTEMPT = ("status", "stdout", "stderr")
@@ -51,7 +51,7 @@ def export(project: Project, names: tuple[str, ...], *, form: str, everything: b
         LedgerError: there is no such queue.
     """
     with Store(project.ledger_path, read_only=True) as store:
-        phases = [queue["phase"] for queue in chosen(store, names)]
+        phases = [queue.phase for queue in chosen_queues(store, names)]
     records = _records(project, phases, everything=everything)
     _print(_csv_lines(records) if form == "csv" else map(_json_line, records))
 
@@ -59,32 +59,31 @@ def export(project: Project, names: tuple[str, ...], *, form: str, everything: b
 def _records(project: Project, phases: list[int], *, everything: bool) -> Iterator[Item]:
     """Open the ledger for one page at a time, so that a slow reader delays no worker."""
     after = 0
-    which = {"phases": json.dumps(phases), "everything": everything, "limit": PAGE}
     while True:
         with Store(project.ledger_path, read_only=True) as store:
-            rows = store.rows("export_page", after=after, **which)
+            rows = store.reports.export_page(phases, after=after, limit=PAGE, everything=everything)
         if not rows:
             return
         yield from map(_record, rows)
-        after = rows[-1]["id"]
+        after = rows[-1].id
 
 
-def _record(row: Row) -> Item:
-    facts = json.loads(row["facts"])
+def _record(row: ExportRow) -> Item:
+    facts = json.loads(row.facts)
     return {
-        "queue": row["queue"],
-        "key": row["key"],
-        "state": row["state"],
-        "input": json.loads(row["payload"]),
-        "result": None if row["result"] is None else json.loads(row["result"]),
-        "output": row["output"],
-        "attempts": row["attempts"],
-        "uncertain": row["uncertain"],
-        "seconds": round(row["seconds"], 6),
-        "tokens_in": row["tokens_in"],
-        "tokens_out": row["tokens_out"],
-        "money": row["money"] / UNITS,
-        "settled_at": None if row["settled_at"] is None else _iso(row["settled_at"]),
+        "queue": row.queue,
+        "key": row.key,
+        "state": row.state,
+        "input": json.loads(row.payload),
+        "result": None if row.result is None else json.loads(row.result),
+        "output": row.output,
+        "attempts": row.attempts,
+        "uncertain": row.uncertain,
+        "seconds": round(row.seconds, 6),
+        "tokens_in": row.tokens_in,
+        "tokens_out": row.tokens_out,
+        "money": row.money / UNITS,
+        "settled_at": None if row.settled_at is None else _iso(row.settled_at),
         **{name: facts[name] for name in LAST_ATTEMPT if name in facts},
     }
 

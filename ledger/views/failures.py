@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,26 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.errors import Failure
+    from ledger.store.rows import UncertainRow
     from ledger.store.store import Store
 
 MOST_FAILURES = 1000
-
-
-class UncertainJob(NamedTuple):
-    """A job that may have had its effect `uncertain` times unnoticed; `open`: it is parked."""
-
-    id: int
-    kind: str
-    key: str
-    state: str
-    uncertain: int
-    queue: str
-    open: int
-
-    @property
-    def name(self) -> str:
-        """`queue/key`, on one line."""
-        return printable(f"{self.queue}/{self.key.partition('/')[2]}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +43,9 @@ class FailedJob:
         return f"{first}\n{rest}"
 
 
-def read_uncertain(store: Store) -> tuple[UncertainJob, ...]:
+def read_uncertain(store: Store) -> tuple[UncertainRow, ...]:
     """All jobs whose effect is uncertain."""
-    return tuple(UncertainJob(*row) for row in store.rows("uncertain_jobs"))
+    return tuple(store.reports.uncertain_jobs())
 
 
 def read_failures(store: Store) -> tuple[FailedJob, ...]:
@@ -80,14 +64,19 @@ def failure_lines(failures: Sequence[FailedJob], shown: int) -> list[str]:
     return lines if more <= 0 else [*lines, f"\n… and {more:,} more: ledger status --json"]
 
 
-def uncertain_lines(jobs: Sequence[UncertainJob], shown: int) -> list[str]:
+def uncertain_lines(jobs: Sequence[UncertainRow], shown: int) -> list[str]:
     """A line for each of the first uncertain jobs: what is known of it, and what to do."""
-    lines = [f"uncertain: {job.name} {_state_of_effect(job)}" for job in jobs[:shown]]
+    lines = [f"uncertain: {_name(job)} {_state_of_effect(job)}" for job in jobs[:shown]]
     more = len(jobs) - shown
     return lines if more <= 0 else [*lines, f"… and {more:,} more: ledger status --json"]
 
 
-def _state_of_effect(job: UncertainJob) -> str:
+def _name(job: UncertainRow) -> str:
+    """`queue/key`, on one line."""
+    return printable(f"{job.queue}/{job.key.partition('/')[2]}")
+
+
+def _state_of_effect(job: UncertainRow) -> str:
     if job.open:
         return "may have had its effect: ledger retry --uncertain, or ledger cancel --uncertain"
     return f"is {job.state}, and may have had its effect {counted(job.uncertain, 'time')} more"

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from ledger.store.connection import Row
     from ledger.store.reports import KindCount
+    from ledger.store.rows import AttemptRow, RunRow, SettledRow
     from ledger.store.store import Store
-    from ledger.views.snapshot import QueueState, RunFacts
+    from ledger.views.snapshot import QueueState
 
 WORKERS = 64
 RATE_CHANGES = 500
@@ -45,7 +45,7 @@ class Throughput(NamedTuple):
         return as_rate(self.top / self.width)
 
 
-def throughput(store: Store, run: RunFacts | None) -> list[Throughput]:
+def throughput(store: Store, run: RunRow | None) -> list[Throughput]:
     """Over all runs, and over the last run alone where that is a small part of the time."""
     whole = _throughput(store, "All runs", 0.0)
     if whole is None or run is None:
@@ -57,23 +57,23 @@ def throughput(store: Store, run: RunFacts | None) -> list[Throughput]:
 
 
 def _throughput(store: Store, name: str, since: float) -> Throughput | None:
-    span = store.rows("settled_span", since=since)[0]
-    if span["first"] is None:
+    span = store.reports.settled_span(since)
+    if span.first is None or span.last is None:
         return None
-    width = charts.stretch_seconds(span["last"] - span["first"])
-    rows = store.rows("settled_over_time", since=since, width=width)
-    columns = [(row["stretch"], _bar(row, width)) for row in rows]
-    top = max(row["settled"] for row in rows)
-    what = f"{counted(sum(row['settled'] for row in rows), 'job')} settled over time"
+    width = charts.stretch_seconds(span.last - span.first)
+    rows = store.reports.settled_over_time(since, width)
+    columns = [(row.stretch, _bar(row, width)) for row in rows]
+    top = max(row.settled for row in rows)
+    what = f"{counted(sum(row.settled for row in rows), 'job')} settled over time"
     first, count = charts.room([place for place, _ in columns])
     ends = first * width, (first + count) * width
     return Throughput(name, charts.bars(columns, what), *ends, width, top)
 
 
-def _bar(row: Row, width: float) -> list[Part]:
-    at, undone = moment(row["stretch"] * width), row["settled"] - row["done"]
+def _bar(row: SettledRow, width: float) -> list[Part]:
+    at, undone = moment(row.stretch * width), row.settled - row.done
     return [
-        Part(row["done"], "done", f"{at}: {row['done']:,} done"),
+        Part(row.done, "done", f"{at}: {row.done:,} done"),
         Part(undone, "failed", f"{at}: {undone:,} not done"),
     ]
 
@@ -104,7 +104,7 @@ class DurationTable(NamedTuple):
 def durations(store: Store, counts: Sequence[KindCount]) -> DurationTable | None:
     """Durations by queue and kind; None before the first attempt."""
     taken: dict[tuple[int, str], array[float]] = {}
-    for phase, kind, seconds in store.run("durations"):
+    for phase, kind, seconds in store.reports.durations():
         taken.setdefault((phase, kind), array("d")).append(seconds)
     if not taken:
         return None
@@ -136,27 +136,27 @@ class Timeline(NamedTuple):
     more_workers: int
 
 
-def timeline(rows: Sequence[Row]) -> Timeline | None:
+def timeline(rows: Sequence[AttemptRow]) -> Timeline | None:
     """Attempts by worker; None where there are none."""
     if not rows:
         return None
-    first = min(row["started_at"] for row in rows)
-    last = max(row["started_at"] + row["seconds"] for row in rows)
-    by_worker: dict[int, list[Row]] = {}
+    first = min(row.started_at for row in rows)
+    last = max(row.started_at + row.seconds for row in rows)
+    by_worker: dict[int, list[AttemptRow]] = {}
     for row in rows:
-        by_worker.setdefault(row["worker"], []).append(row)
+        by_worker.setdefault(row.worker, []).append(row)
     lines = [
         (worker, charts.strip([_span(row, first, last) for row in tries], f"worker {worker}"))
         for worker, tries in sorted(by_worker.items())
     ]
     more = max(0, len(lines) - WORKERS)
-    return Timeline(rows[0]["run"], lines[:WORKERS], first, last, len(rows), more)
+    return Timeline(rows[0].run, lines[:WORKERS], first, last, len(rows), more)
 
 
-def _span(row: Row, first: float, last: float) -> Span:
-    title = legible(f"{row['key']}: {row['outcome']}, {in_seconds(row['seconds'])}")
-    start, whole = row["started_at"] - first, (last - first) or 1
-    return Span(start / whole, (start + row["seconds"]) / whole, row["outcome"], title)
+def _span(row: AttemptRow, first: float, last: float) -> Span:
+    title = legible(f"{row.key}: {row.outcome}, {in_seconds(row.seconds)}")
+    start, whole = row.started_at - first, (last - first) or 1
+    return Span(start / whole, (start + row.seconds) / whole, row.outcome, title)
 
 
 # -- spend ------------------------------------------------------------------------------------

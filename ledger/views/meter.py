@@ -11,7 +11,7 @@ from ledger.process import clock, worker_state
 from ledger.store.plan import Documents
 from ledger.text import first_words, printable
 from ledger.views.eta import Estimator, Measured, read_measured, write_measured
-from ledger.views.snapshot import AtWork, Ending, QueueState, RunFacts, Snapshot
+from ledger.views.snapshot import AtWork, Ending, QueueState, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from ledger.process.worker_state import InFlight
     from ledger.project.load import Project
-    from ledger.store.connection import Row
     from ledger.store.reports import KindCount
+    from ledger.store.rows import QueueRow, RunRow
     from ledger.store.store import Store
 
 # Settling and claiming take a moment, in which no job is in flight; that is not waiting.
@@ -60,7 +60,7 @@ class Watched(Protocol):
         """The jobs that it is about, counted by kind and state."""
         ...
 
-    def queues(self) -> list[Row]:
+    def queues(self) -> list[QueueRow]:
         """The queues that it is about."""
         ...
 
@@ -129,7 +129,7 @@ class Meter:
         watched: Watched,
         counts: Sequence[KindCount],
         workers: Sequence[AtWork],
-        run: RunFacts | None,
+        run: RunRow | None,
     ) -> Course:
         now, before = time.monotonic(), self._before
         self._estimator.workers = watched.worker_count
@@ -178,7 +178,7 @@ class RemoteMeter(Meter):
         watched: Watched,
         counts: Sequence[KindCount],  # noqa: ARG002  # another process has measured with them
         workers: Sequence[AtWork],  # noqa: ARG002
-        run: RunFacts | None,
+        run: RunRow | None,
     ) -> Course:
         if run is None:
             return Course(0.0, 0, "", Measured())
@@ -191,7 +191,7 @@ class RemoteMeter(Meter):
         )
 
 
-def _ending_of(run: RunFacts) -> Ending:
+def _ending_of(run: RunRow) -> Ending:
     if run.outcome == "interrupted":
         return "interrupted"
     return "failed" if run.stopping else ""
@@ -204,18 +204,17 @@ def _measured_file(watched: Watched) -> Path:
 # -- reading the ledger ---------------------------------------------------------------------
 
 
-def read_run(store: Store) -> RunFacts | None:
+def read_run(store: Store) -> RunRow | None:
     """The latest run, if there was one."""
-    row = store.last_run()
-    return None if row is None else RunFacts(*row)
+    return store.runs.latest()
 
 
-def read_queues(store: Store, rows: Sequence[Row]) -> tuple[QueueState, ...]:
+def read_queues(store: Store, rows: Sequence[QueueRow]) -> tuple[QueueState, ...]:
     """The states of these queues."""
     if not rows:
         return ()
-    uncertain = {row["phase"]: row["n"] for row in store.rows("uncertain_counts")}
-    return tuple(QueueState.of(row, uncertain.get(row["phase"], 0)) for row in rows)
+    uncertain = store.reports.uncertain_counts()
+    return tuple(QueueState.of(row, uncertain.get(row.phase, 0)) for row in rows)
 
 
 def count_parked(store: Store, counts: Sequence[KindCount], queues: Sequence[QueueState]) -> int:
@@ -228,7 +227,7 @@ def count_parked(store: Store, counts: Sequence[KindCount], queues: Sequence[Que
     }
     if not names:
         return 0
-    return sum(row["open"] for row in store.rows("uncertain_jobs") if row["queue"] in names)
+    return sum(job.open for job in store.reports.uncertain_jobs() if job.queue in names)
 
 
 class Workers:

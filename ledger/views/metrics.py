@@ -7,6 +7,7 @@ such as `info`), and no help text has a quotation mark (which the two escape dif
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ledger.project.load import Project
+    from ledger.store.rows import OutcomeRow
     from ledger.views.snapshot import QueueState, Snapshot
 
 Sort = Literal["gauge", "counter"]
@@ -131,20 +133,28 @@ def _of_jobs(snapshot: Snapshot) -> Iterable[Family]:
 
 def _of_attempts(store: Store, snapshot: Snapshot) -> Iterable[Family]:
     names = {queue.phase: queue.name for queue in snapshot.queues}
-    rows = [(names[row["phase"]], row) for row in store.rows("attempts_by_outcome")]
+    rows = store.reports.attempts_by_outcome()
 
-    def by_outcome(column: str) -> list[Sample]:
+    def by_outcome(number: Callable[[OutcomeRow], float]) -> list[Sample]:
         return [
-            Sample(row[column], {"queue": queue, "outcome": row["outcome"]}) for queue, row in rows
+            Sample(number(row), {"queue": names[row.phase], "outcome": row.outcome}) for row in rows
         ]
 
-    tokens: dict[tuple[str, str], int] = {}
-    for queue, row in rows:
-        for column, direction in (("tokens_in", "in"), ("tokens_out", "out")):
-            tokens[queue, direction] = tokens.get((queue, direction), 0) + row[column]
-    yield Family("attempts", "counter", "Tries at jobs of queues by outcome.", by_outcome("tries"))
+    tokens: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        queue = names[row.phase]
+        tokens.update({(queue, "in"): row.tokens_in, (queue, "out"): row.tokens_out})
     yield Family(
-        "attempt_seconds", "counter", "Seconds that tries at jobs took.", by_outcome("seconds")
+        "attempts",
+        "counter",
+        "Tries at jobs of queues by outcome.",
+        by_outcome(lambda row: row.tries),
+    )
+    yield Family(
+        "attempt_seconds",
+        "counter",
+        "Seconds that tries at jobs took.",
+        by_outcome(lambda row: row.seconds),
     )
     yield Family(
         "tokens", "counter", "Tokens that tries at jobs took, in and out.",
@@ -161,7 +171,7 @@ def _of_limits(snapshot: Snapshot) -> Iterable[Family]:
 
 def _of_runs(project: Project, store: Store, snapshot: Snapshot) -> Iterable[Family]:
     folder, run = project.state / "workers", snapshot.run
-    alive = sum(worker_state.is_alive(folder, row["id"]) for row in store.open_workers())
+    alive = sum(worker_state.is_alive(folder, row.id) for row in store.runs.open_worker_rows())
     started = [] if run is None else _alone(run.started_at)
     ended = [] if run is None or run.ended_at is None else _alone(run.ended_at)
     yield Family(

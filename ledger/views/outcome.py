@@ -67,7 +67,7 @@ def show_outcome(store: Store, finished: Finished, *, as_json: bool = False) -> 
         facts = {
             "exit": int(finished.code),
             "failures": [each.as_dict() for each in failures],
-            "exhausted": [queue["name"] for queue in finished.exhausted],
+            "exhausted": [queue.name for queue in finished.exhausted],
         }
         click.echo(json.dumps(facts))
         return

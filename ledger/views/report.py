@@ -6,7 +6,6 @@ moment older than what is read last.
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,21 +62,21 @@ def write_report(project: Project, output: Path | None) -> str:
 
 def gather(store: Store, snapshot: Snapshot) -> dict[str, Any]:
     """The content of the report, by the names that its template uses."""
-    begun = store.rows("count_runs")[0]
-    causes = causes_of(store.run("latest_failures", limit=FAILURES))
-    uncertain = store.run("uncertain_jobs")
+    begun = store.reports.runs_summary()
+    causes = causes_of(store.reports.latest_failures(FAILURES))
+    uncertain = store.reports.uncertain_jobs()
     return {
         "counts": [Standing(count, standing_bar(count)) for count in snapshot.counts],
         "totals": {state: snapshot.count(state) for state in STATES},
-        "runs": begun["runs"],
-        "first": begun["first"],
+        "runs": begun.runs,
+        "first": begun.first,
         "run": snapshot.run,
         "going_on": snapshot.going_on,
-        "uncertain": list(islice(uncertain, UNCERTAIN)),
-        "more_uncertain": sum(1 for _ in uncertain),
+        "uncertain": uncertain[:UNCERTAIN],
+        "more_uncertain": len(uncertain[UNCERTAIN:]),
         "throughput": throughput(store, snapshot.run),
         "durations": durations(store, snapshot.counts),
-        "timeline": timeline(store.rows("latest_attempts", limit=TRIES)),
+        "timeline": timeline(store.reports.latest_attempts(TRIES)),
         "causes": causes[:CAUSES],
         "more_causes": len(causes) - CAUSES,
         "cut_failures": sum(cause.attempts for cause in causes) == FAILURES,

@@ -7,14 +7,13 @@ those who show it: failures (`ledger/views/failures.py`), the history of rates
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from ledger.store.connection import Row
     from ledger.store.reports import KindCount
+    from ledger.store.rows import QueueRow, RunRow
     from ledger.views.eta import Forecast
 
 Ending = Literal["", "interrupted", "failed"]
@@ -63,32 +62,18 @@ class QueueState:
     uncertain: int = 0
 
     @classmethod
-    def of(cls, row: Row, uncertain: int = 0) -> QueueState:
+    def of(cls, row: QueueRow, uncertain: int = 0) -> QueueState:
         """Make it from a row of `queues`."""
         return cls(
-            phase=row["phase"], name=row["name"], kind=row["kind"],
-            after=tuple(json.loads(row["after"])), policy=row["policy"],
-            concurrency=row["concurrency"],
-            rate=1 / row["interval"] if row["interval"] else None, rate_factor=row["rate_factor"],
-            priced=any(row[price] is not None for price in ("price_in", "price_out", "price_call")),
-            money_spent=row["money_spent"], money_ceiling=row["money_ceiling"],
-            tokens_spent=row["tokens_spent"], tokens_ceiling=row["tokens_ceiling"],
-            exhausted=bool(row["exhausted"]), paused=bool(row["paused"]), uncertain=uncertain,
+            phase=row.phase, name=row.name, kind=row.kind,
+            after=tuple(row.names_before), policy=row.policy,
+            concurrency=row.concurrency,
+            rate=1 / row.interval if row.interval else None, rate_factor=row.rate_factor,
+            priced=any(price is not None for price in (row.price_in, row.price_out, row.price_call)),
+            money_spent=row.money_spent, money_ceiling=row.money_ceiling,
+            tokens_spent=row.tokens_spent, tokens_ceiling=row.tokens_ceiling,
+            exhausted=bool(row.exhausted), paused=bool(row.paused), uncertain=uncertain,
         )  # fmt: skip
-
-
-class RunFacts(NamedTuple):
-    """What the ledger keeps of a run. Flags are 0 or 1, times are seconds since the epoch."""
-
-    id: int
-    started_at: float
-    ended_at: float | None
-    workers: int
-    keep_going: int
-    stopping: int
-    settled_before: int
-    outcome: str | None
-    throttled: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +100,7 @@ class Snapshot:
     queues: tuple[QueueState, ...] = ()
     parked: int = 0
     waits_for: str = ""
-    run: RunFacts | None = None
+    run: RunRow | None = None
     going_on: bool = False
     coordinated: bool = False
     remote: bool = False

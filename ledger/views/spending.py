@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ledger.jobs import Spent
 from ledger.queues.amounts import UNITS, as_money, as_rate
 from ledger.store.limits import money_of
-from ledger.store.rows import QueueRow
+from ledger.store.queues import next_job
 from ledger.views.snapshot import QueueState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ledger.store.connection import Row
+    from ledger.store.rows import QueueRow, RateChange
     from ledger.store.store import Store
 
 SHOWN_RATE_CHANGES = 6
-
-
-class RateChange(NamedTuple):
-    """When the rate of a queue became so many starts a second, and why."""
-
-    at: float
-    per_second: float
-    why: str
 
 
 def read_rate_changes(
     store: Store, queue: QueueState, limit: int = SHOWN_RATE_CHANGES
 ) -> tuple[RateChange, ...]:
     """The latest changes of a queue's rate, the oldest of them first."""
-    rows = store.rows("latest_rate_changes", phase=queue.phase, limit=limit)
-    return tuple(RateChange(*row) for row in reversed(rows))
+    return tuple(reversed(store.reports.rate_changes_of(queue.phase, limit)))
 
 
 def spending(queue: QueueState) -> str:
@@ -57,13 +48,13 @@ def rate_in_use(queue: QueueState) -> float | None:
     return None if queue.rate is None else queue.rate * queue.rate_factor
 
 
-def budget_report(store: Store, row: Row) -> str:
-    """Report a used-up budget of a row of `queues`, and how to go on."""
+def budget_report(store: Store, row: QueueRow) -> str:
+    """Report a queue's used-up budget, and how to go on."""
     queue, need = QueueState.of(row), ""
-    rows = store.rows("next_in_queue", phase=queue.phase)
-    if rows:
-        spent = Spent(rows[0]["tokens_in"], rows[0]["tokens_out"], 1)
-        need = f"; the next job may take {as_money(money_of(QueueRow(*row), spent))}"
+    job = next_job(store, queue.phase)
+    if job is not None:
+        spent = Spent(job.tokens_in, job.tokens_out, 1)
+        need = f"; the next job may take {as_money(money_of(row, spent))}"
         if queue.money_ceiling is None:
             need = f"; the next job may take {spent.tokens_in + spent.tokens_out:,} tokens"
     option = "--budget" if queue.money_ceiling is not None else "--token-budget"

@@ -16,17 +16,17 @@ from ledger.text import speed
 from ledger.views.attach import read_snapshot
 from ledger.views.failures import (
     FailedJob,
-    UncertainJob,
     failure_lines,
     read_failures,
     read_uncertain,
     uncertain_lines,
 )
 from ledger.views.outcome import failed
-from ledger.views.spending import RateChange, queue_as_dict, queue_lines, read_rate_changes
+from ledger.views.spending import queue_as_dict, queue_lines, read_rate_changes
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
+    from ledger.store.rows import RateChange, UncertainRow
     from ledger.views.snapshot import Snapshot
 
 SHOWN_FAILURES = 10
@@ -39,7 +39,7 @@ class Details:
     """What `status` shows beside a snapshot; `rate_changes` are those of each queue."""
 
     failures: tuple[FailedJob, ...]
-    uncertain: tuple[UncertainJob, ...]
+    uncertain: tuple[UncertainRow, ...]
     rate_changes: tuple[tuple[RateChange, ...], ...]
 
 

@@ -18,14 +18,18 @@ import time
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from click.testing import CliRunner
 
 from ledger.cli.main import main as main_command
 from ledger.errors import LedgerError
 from ledger.store.connection import OperationalError
+from ledger.store.queues import chosen_queues
 from ledger.store.store import Store
+
+if TYPE_CHECKING:
+    from ledger.store.rows import QueueRow
 
 KEY = "test-key-5f1c"
 HERE = Path(__file__).parent
@@ -139,21 +143,21 @@ class Work:
         """The ledger, for reading."""
         return Store(self.root / ".ledger" / "ledger.db", read_only=True)
 
-    def queue(self) -> dict[str, Any]:
+    def queue(self) -> QueueRow:
         """The row of the queue."""
         with self.store() as store:
-            return dict(store.rows("queue_named", name="facts")[0])
+            return chosen_queues(store, ["facts"])[0]
 
     def uncertain(self) -> set[str]:
         """The pages that the ledger lists as uncertain."""
         with self.store() as store:
-            return {row["key"].partition("/")[2] for row in store.rows("uncertain_jobs")}
+            return {job.key.partition("/")[2] for job in store.reports.uncertain_jobs()}
 
     def workers(self) -> list[int]:
         """The processes at work."""
         try:
             with self.store() as store:
-                return [row["pid"] for row in store.open_workers()]
+                return [worker.pid for worker in store.runs.open_worker_rows()]
         except (LedgerError, OperationalError):
             return []
 
@@ -219,14 +223,14 @@ def check(work: Work, meter: dict[str, Any], *, rate: float, burst: int) -> dict
     assert twice <= uncertain, f"paid twice and not listed: {sorted(twice - uncertain)[:5]}"
     assert all(len(keys) == 1 for keys in meter["keys"].values()), "an idempotency key changed"
     paid, queue = sum(sum(each) for each in meter["paid"].values()), work.queue()
-    assert paid <= queue["tokens_spent"], f"{paid} tokens were paid, {queue['tokens_spent']} noted"
+    assert paid <= queue.tokens_spent, f"{paid} tokens were paid, {queue.tokens_spent} noted"
     most = most_in_window(meter["arrivals"], 1.0)
     assert most <= rate + burst, f"{most} calls in a second, {rate} and {burst} are allowed"
     return {
         "pages": len(pages), "calls": len(meter["arrivals"]), "refused": len(meter["refusals"]),
         "broken": meter["broken"], "dropped": len(meter["dropped"]),
         "paid twice": len(twice), "uncertain": len(uncertain), "tokens paid": paid,
-        "tokens noted": queue["tokens_spent"], "most in a second": most, "at once": meter["most"],
+        "tokens noted": queue.tokens_spent, "most in a second": most, "at once": meter["most"],
     }  # fmt: skip
 
 
@@ -241,7 +245,7 @@ def storm(
         ceiling = 12 * pages
         words = ["spawn", str(workers), "--keep-going", "-q", "--only", "facts"]
         work.run(*words, "--token-budget", str(ceiling), expect=4)
-        spent_first = work.queue()["tokens_spent"]
+        spent_first = work.queue().tokens_spent
         assert spent_first <= ceiling, f"{spent_first} tokens of {ceiling}"
         began = time.monotonic()
         kills = spawn_and_kill(work, [*words, "--token-budget", "none"], random.Random(seed), every)

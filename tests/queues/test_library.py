@@ -11,6 +11,7 @@ import pytest
 
 from ledger import Ledger, job
 from ledger.errors import LedgerError
+from ledger.store.queues import queue_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,11 +102,11 @@ def test_a_function_takes_the_limits_of_a_queue(tmp_path: Path) -> None:
         ledger.add(job(name="second", after=("first",))(outside.function), [1])
         with pytest.raises(LedgerError, match="wait for each other"):
             ledger.add(job(name="first", after=("second",))(outside.function), [1])
-        first, second = ledger._store.rows("queues")
+        first, second = queue_rows(ledger._store)
 
-    assert (first["money_ceiling"], first["price_call"]) == (5 * 10**12, 10**10)
-    assert (first["interval"], first["concurrency"]) == (1.0, 2)
-    assert (second["after"], second["policy"]) == ('["first"]', "retry")
+    assert (first.money_ceiling, first.price_call) == (5 * 10**12, 10**10)
+    assert (first.interval, first.concurrency) == (1.0, 2)
+    assert (second.after, second.policy) == ('["first"]', "retry")
 
 
 def test_what_cannot_be_a_job_is_refused(tmp_path: Path) -> None:

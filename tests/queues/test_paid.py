@@ -39,7 +39,7 @@ def test_a_ceiling_in_money_is_exact(calm: tuple[Work, Paid]) -> None:
     said = work.run("spawn", "3", "-q", "--only", "facts", expect=4)
     queue = work.queue()
     assert "with more: it goes on" in said and "the next job may take $0.00" in said
-    assert 0 < queue["money_spent"] <= queue["money_ceiling"] == 1_600_000_000
+    assert 0 < queue.money_spent <= (queue.money_ceiling or 0) == 1_600_000_000
     status = json.loads(work.run("status", "--json"))["queues"][0]
     assert status["exhausted"] and status["money_spent"] <= 0.0016
     work.run("spawn", "3", "-q", "--only", "facts", "--budget", "5")
@@ -51,7 +51,7 @@ def test_a_ceiling_in_money_is_exact(calm: tuple[Work, Paid]) -> None:
         (sum(paid) - 3 - len(page)) * price["prompt"] + (3 + len(page)) * price["answer"]
         for page, paid in meter["paid"].items()
     )
-    assert work.queue()["money_spent"] == exact
+    assert work.queue().money_spent == exact
 
 
 def test_a_budget_needs_a_price(calm: tuple[Work, Paid]) -> None:
@@ -123,7 +123,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_again_and_paid(calm: tuple[Wor
     work.add("--retries", "0", "--replace")
     said = work.run("spawn", "1", "-q", expect=1)
     assert "does not fit the schema" in said and "'pages' is a required property" in said
-    assert work.queue()["tokens_spent"] > 0
+    assert work.queue().tokens_spent > 0
     assert server.meter()["paid"]
 
 
@@ -145,10 +145,10 @@ def test_an_adaptive_rate_goes_down_and_up_again(tmp_path: Path) -> None:
         work.run("spawn", "4", "-q", "--keep-going")
         meter = server.meter()
     with work.store() as store:
-        rate_changes = store.rows("latest_rate_changes", phase=1000, limit=100)
+        rate_changes = store.reports.rate_changes_of(1000, 100)
     assert meter["refusals"] and most_in_window(meter["arrivals"], 1.0) <= 66
-    assert {row["why"] for row in rate_changes} == {"refused", "recovering"}
-    assert min(row["per_second"] for row in rate_changes) == 30.0
+    assert {change.why for change in rate_changes} == {"refused", "recovering"}
+    assert min(change.per_second for change in rate_changes) == 30.0
     assert "→" in work.run("status")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +10,7 @@ from ledger.errors import BadInputError, Reason
 from ledger.jobs import AttemptRecord, Settlement, Spent
 from ledger.store.claims import StaleLeaseError
 from ledger.store.migrations import migrate
-from ledger.store.queues import Queue, QueueJob, add_jobs
+from ledger.store.queues import Queue, QueueJob, add_jobs, chosen_queues, queue_rows, set_paused
 from ledger.store.store import Store
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.jobs import Claim
+    from ledger.store.rows import QueueRow
 
 LEASE = 30.0
 PHASE = 1000
@@ -55,9 +55,9 @@ class Desk:
         self.store.settle(self.run, self.workers[worker], claim.token, settlements)
 
     @property
-    def queue(self) -> Any:
+    def queue(self) -> QueueRow:
         """Its row."""
-        return self.store.queue(PHASE)
+        return chosen_queues(self.store, ["q"])[0]
 
 
 @pytest.fixture
@@ -80,14 +80,14 @@ def test_what_others_reserved_counts(desk: Desk) -> None:
     first = desk.claim(0)
     assert first is not None and len(first.jobs) == 1
     assert desk.claim(1) is None
-    assert not desk.queue["exhausted"] and not desk.store.outlook(desk.run).over
+    assert not desk.queue.exhausted and not desk.store.outlook(desk.run).over
     desk.settle(first, _took(40))
     second = desk.claim(1)
     assert second is not None
     desk.settle(second, _took(40), worker=1)
     assert desk.claim(0) is None
-    assert desk.queue["exhausted"] and desk.store.outlook(desk.run).over
-    assert desk.queue["tokens_spent"] == 80
+    assert desk.queue.exhausted and desk.store.outlook(desk.run).over
+    assert desk.queue.tokens_spent == 80
 
 
 def test_a_dead_worker_has_spent_what_it_reserved(desk: Desk) -> None:
@@ -96,12 +96,12 @@ def test_a_dead_worker_has_spent_what_it_reserved(desk: Desk) -> None:
     claim = desk.claim(0)
     assert claim is not None
     desk.store.reap_worker(desk.run, desk.workers[0], None, Reason("died"))
-    assert desk.queue["tokens_spent"] == 0
+    assert desk.queue.tokens_spent == 0
     claim = desk.claim(1)
     assert claim is not None
     desk.store.reap_worker(desk.run, desk.workers[1], claim.jobs[0].id, Reason("died"))
-    assert desk.queue["tokens_spent"] == 100
-    assert [row["uncertain"] for row in desk.store.rows("uncertain_jobs")] == [1]
+    assert desk.queue.tokens_spent == 100
+    assert [job.uncertain for job in desk.store.reports.uncertain_jobs()] == [1]
 
 
 def test_where_nobody_knows_all_of_it_counts(desk: Desk) -> None:
@@ -110,7 +110,7 @@ def test_where_nobody_knows_all_of_it_counts(desk: Desk) -> None:
     claim = desk.claim()
     assert claim is not None
     desk.settle(claim, AttemptRecord(0.0, spent=None))
-    assert desk.queue["tokens_spent"] == 100
+    assert desk.queue.tokens_spent == 100
 
 
 def test_a_stale_settlement_spends_nothing(desk: Desk) -> None:
@@ -121,8 +121,8 @@ def test_a_stale_settlement_spends_nothing(desk: Desk) -> None:
     desk.store.reap_worker(desk.run, desk.workers[0], None, Reason("died"))
     with pytest.raises(StaleLeaseError):
         desk.settle(claim, _took(40))
-    assert desk.queue["tokens_spent"] == 0
-    assert desk.store.rows("uncertain_jobs") == []
+    assert desk.queue.tokens_spent == 0
+    assert desk.store.reports.uncertain_jobs() == []
 
 
 def test_turns_are_taken_ahead_and_one_by_one(desk: Desk) -> None:
@@ -152,7 +152,8 @@ def test_a_rest_holds_the_whole_queue_back(desk: Desk) -> None:
     assert late is not None and late.start >= 1005.0
     desk.time += 1.5
     assert desk.store.may_begin(PHASE, late.start) is False  # too late for its turn by now
-    desk.store.run("pause_queue", phase=PHASE, paused=1)
+    with desk.store.immediate():
+        set_paused(desk.store, PHASE, paused=True)
     assert not desk.store.may_begin(PHASE, desk.time)
 
 
@@ -166,9 +167,9 @@ def test_a_restart_of_the_machine_leaves_what_was_held_uncertain(
     assert claim is not None
     monkeypatch.setattr("ledger.process.clock.boot_id", lambda: "another boot")
     desk.store.recover_after_reboot()
-    rows = desk.store.rows("uncertain_jobs")
-    assert len(rows) == len(claim.jobs) and all(row["open"] for row in rows)
-    assert desk.queue["tokens_spent"] == 100 * len(claim.jobs)
+    jobs = desk.store.reports.uncertain_jobs()
+    assert len(jobs) == len(claim.jobs) and all(job.open for job in jobs)
+    assert desk.queue.tokens_spent == 100 * len(claim.jobs)
 
 
 def test_a_changed_job_forgets_its_result(desk: Desk) -> None:
@@ -181,7 +182,7 @@ def test_a_changed_job_forgets_its_result(desk: Desk) -> None:
     changed = QueueJob("0", "other", {"n": 0}, "", 100)
     assert add_jobs(desk.store, Queue("q", "llm", "m", {}), [changed]).changed == 1
     assert desk.store.result(claim.jobs[0].id) is None
-    assert json.loads(desk.queue["after"]) == []
+    assert desk.queue.names_before == []
 
 
 def test_who_has_lost_a_lease_begins_nothing(desk: Desk) -> None:
@@ -219,4 +220,4 @@ def test_an_output_is_nobodys_to_take(desk: Desk) -> None:
         with pytest.raises(BadInputError, match="1 problem") as refusal:
             add_jobs(desk.store, Queue("b", "command", "m", {}), [QueueJob("1", "f", {}, path)])
         assert "command/a/1" in str(refusal.value) and "command/b/1" in str(refusal.value)
-    assert [row["name"] for row in desk.store.rows("queues")] == ["a"]
+    assert [queue.name for queue in queue_rows(desk.store)] == ["a"]

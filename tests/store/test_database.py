@@ -240,7 +240,7 @@ class TestOpen:
 
         with Store(path) as store, Store(path, read_only=True) as reader:
             store.start_run(1, keep_going=True)
-            assert reader.last_run() is not None
+            assert reader.runs.latest() is not None
             assert not path.with_name("ledger.db-wal").exists()
 
 
@@ -252,8 +252,8 @@ class TestReadOnly:
         """Everything that a report asks for."""
         with Store(path, read_only=True) as store:
             store.failures()
-            store.last_run()
-            store.open_workers()
+            store.runs.latest()
+            store.runs.open_worker_rows()
             store.outlook(1)
             return sum(count.total for count in store.counts())
 
@@ -284,7 +284,7 @@ class TestReadOnly:
 
         with Store(ledger.path, read_only=True) as reader:
             with pytest.raises(ledger.OperationalError, match="readonly"):
-                reader.run("end_abandoned_runs", at=1.0)
+                reader.runs.end_abandoned()
 
     def test_it_sees_what_is_being_written(self, ledger: Ledger) -> None:
         """Beside a writer a reader sees what was committed last, still in the -wal or not."""
@@ -307,10 +307,10 @@ class TestReadOnly:
         before = tree(tmp_path)
 
         with Store(path, read_only=True) as reader:
-            run = reader.last_run()
+            run = reader.runs.latest()
 
         assert run is not None
-        assert 7 == run["workers"]
+        assert 7 == run.workers
         after = tree(tmp_path)
         assert {*before} == {*after}
         assert before["ledger.db"] == after["ledger.db"]
@@ -325,7 +325,7 @@ class TestImmediate:
         before = ledger.everything()
 
         with pytest.raises(KeyboardInterrupt), ledger.store.immediate():
-            ledger.store.run("end_abandoned_runs", at=1.0)
+            ledger.store.runs.end_abandoned()
             raise KeyboardInterrupt
 
         assert before == ledger.everything()

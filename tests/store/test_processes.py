@@ -162,9 +162,9 @@ def work(path, run, statements):
 
 def mend(path, run):
     with Store(path) as store:
-        for worker in store.open_workers():
-            store.reap_worker(run, worker["id"], None, Reason("died"))
-            store.end_worker(worker["id"], "died")
+        for worker in store.runs.open_worker_rows():
+            store.reap_worker(run, worker.id, None, Reason("died"))
+            store.end_worker(worker.id, "died")
         work(path, run, 10**9)
         rows = store.connection.execute("SELECT state, attempts, lease, count(*) FROM jobs GROUP BY 1")
         kept = store.connection.execute("SELECT class, sum(n) FROM counters WHERE n > 0 GROUP BY 1")

@@ -93,10 +93,10 @@ class TestFailFast:
         else:
             ledger.store.reap_worker(ledger.run, worker, 1, Reason("died"))
 
-        run = ledger.store.last_run()
+        run = ledger.store.runs.latest()
 
         assert run is not None
-        assert (stopping, stopping == 1) == (run["stopping"], ledger.take() is None)
+        assert (stopping, stopping == 1) == (run.stopping, ledger.take() is None)
 
     def test_it_stops_in_the_same_transaction(self, ledger: Ledger) -> None:
         """The claim that is fused with the settling of a failure gets nothing already."""
@@ -295,16 +295,16 @@ class TestReports:
         ledger.settle(ledger.claim(limit=2))
         ledger.start_run(keep_going=False)
 
-        run = ledger.store.last_run()
+        run = ledger.store.runs.latest()
 
         assert run is not None
-        assert (2, None, 0) == (run["settled_before"], run["ended_at"], run["stopping"])
+        assert (2, None, 0) == (run.settled_before, run.ended_at, run.stopping)
 
     def test_there_may_be_no_run_yet(self, ledger: Ledger) -> None:
         """Before the first run there is none to report."""
         ledger.sql("DELETE FROM runs")
 
-        assert ledger.store.last_run() is None
+        assert ledger.store.runs.latest() is None
 
     def test_an_abandoned_run_is_closed(self, ledger: Ledger) -> None:
         """A run whose coordinator was killed is closed by the next one."""

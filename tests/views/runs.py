@@ -37,7 +37,7 @@ class FakeRun:
 
     def __init__(self, folder: Any, *counts: KindCount) -> None:
         self.project = SimpleNamespace(state=folder)
-        self.store = SimpleNamespace(last_run=lambda: None)
+        self.store = SimpleNamespace(runs=SimpleNamespace(latest=lambda: None))
         self.counts, self.queues = lambda: list(counts), list
         self.worker_count, self.keeps_going, self.throttled = 2, False, None
         self.children = [SimpleNamespace(number=2, id=20), SimpleNamespace(number=1, id=None)]

@@ -48,16 +48,18 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     section, page, pages = job.payload["section"], job.payload["page"], job.payload["pages"]
     first, last = sections(context.facts)[section]
     start = first + (page - 1) * context.facts["per_page"]
-    rows = context.documents.through_time(start, min(start + context.facts["per_page"], last))
+    rows = context.documents.listed_through_time(
+        start, min(start + context.facts["per_page"], last)
+    )
     yield context.listing(
         chronological_page(section, page),
         "chronological.html",
-        [row["position"] for row in rows],
+        [row.position for row in rows],
         section=section,
         page=page,
         pages=pages,
-        from_day=(rows[0]["date"] or "")[:10],
-        to_day=(rows[-1]["date"] or "")[:10],
+        from_day=(rows[0].date or "")[:10],
+        to_day=(rows[-1].date or "")[:10],
         previous=link(chronological_page(section, page - 1)) if page > 1 else None,
         next=link(chronological_page(section, page + 1)) if page < pages else None,
     )

@@ -94,11 +94,13 @@ def _home(job: Job, context: Context, root: str) -> dict[str, Any]:
     theme_of = context.artefacts.array("space", "themes.npy")
     themes = list(context.settings.themes)
     counts = np.bincount(theme_of, minlength=len(themes)).tolist()
-    examples = context.documents.through_time(0, total)[:: max(1, total // EXAMPLES)][:EXAMPLES]
-    days = [(row["date"] or "")[:10] for row in context.documents.through_time(0, dated)]
+    examples = context.documents.listed_through_time(0, total)[:: max(1, total // EXAMPLES)][
+        :EXAMPLES
+    ]
+    days = [(row.date or "")[:10] for row in context.documents.listed_through_time(0, dated)]
     hrefs = {
-        "Similar": link(ranking_page("similar", examples[0]["slug"]), root),
-        "Different": link(ranking_page("different", examples[0]["slug"]), root),
+        "Similar": link(ranking_page("similar", examples[0].slug), root),
+        "Different": link(ranking_page("different", examples[0].slug), root),
         "Chronological": link("chronological/index.html", root),
         "Words": link("words/index.html", root),
         "Documents": link("documents/index.html", root),
@@ -117,7 +119,7 @@ def _home(job: Job, context: Context, root: str) -> dict[str, Any]:
             for index, name in enumerate(themes)
         ],
         "examples": [
-            {"label": row["label"], "href": link(ranking_page("similar", row["slug"]), root)}
+            {"label": row.label, "href": link(ranking_page("similar", row.slug), root)}
             for row in examples
         ],
     }
@@ -128,7 +130,7 @@ def _chronology(job: Job, context: Context, root: str) -> dict[str, Any]:
     per_page = context.facts["per_page"]
     shown = []
     for name, (first, last) in sections(context.facts).items():
-        rows = context.documents.through_time(first, last)
+        rows = context.documents.listed_through_time(first, last)
         pages = []
         for number in range(1, page_count(last - first, per_page) + 1):
             some = rows[(number - 1) * per_page : number * per_page]
@@ -136,8 +138,8 @@ def _chronology(job: Job, context: Context, root: str) -> dict[str, Any]:
                 {
                     "number": number,
                     "href": link(chronological_page(name, number), root),
-                    "from_day": (some[0]["date"] or "")[:10],
-                    "to_day": (some[-1]["date"] or "")[:10],
+                    "from_day": (some[0].date or "")[:10],
+                    "to_day": (some[-1].date or "")[:10],
                     "count": len(some),
                 }
             )
@@ -149,13 +151,13 @@ def _documents(job: Job, context: Context, root: str) -> dict[str, Any]:
     per_page = context.facts["per_page"]
     shown = []
     for name, count in job.payload["categories"].items():
-        rows = context.documents.of_category(name, 0, count)
+        rows = context.documents.listed_of_category(name, 0, count)
         pages = [
             {
                 "number": number,
                 "href": link(documents_page(name, number), root),
-                "from_label": rows[(number - 1) * per_page]["label"],
-                "to_label": rows[min(number * per_page, count) - 1]["label"],
+                "from_label": rows[(number - 1) * per_page].label,
+                "to_label": rows[min(number * per_page, count) - 1].label,
             }
             for number in range(1, page_count(count, per_page) + 1)
         ]
@@ -166,14 +168,14 @@ def _documents(job: Job, context: Context, root: str) -> dict[str, Any]:
 def _documents_page(job: Job, context: Context) -> Output:
     category, page, pages = job.payload["category"], job.payload["page"], job.payload["pages"]
     per_page = context.facts["per_page"]
-    rows = context.documents.of_category(category, (page - 1) * per_page, per_page)
+    rows = context.documents.listed_of_category(category, (page - 1) * per_page, per_page)
     documents = []
     for row in rows:
-        links = document_links(row["slug"], row["chronology"], context.facts)
+        links = document_links(row.slug, row.chronology, context.facts)
         documents.append(
             {
-                "label": row["label"],
-                "day": (row["date"] or "")[:10],
+                "label": row.label,
+                "day": (row.date or "")[:10],
                 "href": links["similar"],
                 "different": links["different"],
                 "chronological": links["chronological"],
