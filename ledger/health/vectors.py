@@ -231,7 +231,7 @@ def _foreign(context: CheckContext, row: JobOutputRow, over: str = "") -> list[F
     deep = payload.get("depth", context.facts["depth"]) >= context.facts["depth"]
     if at_home and deep and payload.get("space") == (marks[over] if over else None):
         return []
-    return [error(f"{row['path']} is of another plan", row.path, MOVE_AWAY)]
+    return [error(f"{row.path} is of another plan", row.path, MOVE_AWAY)]
 
 
 def _load(context: CheckContext, path: str) -> tuple[Array | None, str]:

@@ -19,7 +19,7 @@ def context(tmp_path: Path) -> Context:
     (tmp_path / "templates" / "way.html").write_text("[{{ root }}]{{ entries }}")
     (tmp_path / "templates" / "page.html").write_text("[{{ root }}]")
     nothing = cast("Any", None)
-    return Context(parse_project(tmp_path, ""), {"artefacts": {}}, nothing, nothing)
+    return Context(parse_project(tmp_path, ""), {"artefacts": {}}, nothing, nothing, tmp_path)
 
 
 @pytest.mark.parametrize(
