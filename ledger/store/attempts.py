@@ -1,4 +1,4 @@
-"""Attempts at jobs of queues: what is recorded of each, what it cost, and how the rate adapts."""
+"""Attempts at jobs of queues: their records, their cost, and the rate that adapts to them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Attempts:
         return None if text is None else json.loads(text)
 
     def write_attempt(self, run: int, worker: int, item: Settlement, record: AttemptRecord) -> None:
-        """Record a settled attempt, what it cost, and what it says about the rate."""
+        """Record a settled attempt, count its cost, and adapt the rate to it."""
         job = self.database.read(JobLimits, "job_limits", job=item.job)[0]
         queue = self._queue(job.phase)
         spent = record.spent
@@ -51,7 +51,7 @@ class Attempts:
     def leave_uncertain(self, run: int, worker: int, token: int, job: int, *, charge: bool) -> bool:
         """Record that a worker ended during an attempt at a queue's job: its effect is in doubt.
 
-        What was reserved counts as spent. Returns whether the job is parked, by its queue's policy.
+        The whole reservation counts as spent. Returns whether the policy of the queue parks the job.
         """
         held = self.database.read(JobLimits, "job_limits", job=job)
         if not held or held[0].phase < FIRST_QUEUE or held[0].lease != token:

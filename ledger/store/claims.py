@@ -5,8 +5,8 @@ running    -> done         settle
 running    -> failed       settle, or reap when the attempts are used up or the queue parks
 running    -> pending      settle (try later), release (drain), reap (the holder died or hung)
 failed     -> pending      retry
-pending   <-> deselected   spawn selects what its run is about
-Re-planning (ledger/store/plan.py) makes what changed pending again.
+pending   <-> deselected   spawn selects the jobs of its run
+Re-planning (ledger/store/plan.py) makes changed jobs pending again.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Claims:
         self.now = now
 
     def claim(self, run: int, worker: int, limit: int, lease_seconds: float) -> Claim | None:
-        """Take up to `limit` jobs of the first source that has some; None if none has any now."""
-        soon = self.now() + CLAIM_AHEAD_SECONDS  # a read first: the idle take no lock
+        """Claim up to `limit` jobs of the first source that has any; None if no source has any now."""
+        soon = self.now() + CLAIM_AHEAD_SECONDS  # a read first, so that idle workers take no lock
         if not any(source.start <= soon for source in self.eligibility.claimable_set(run).runnable):
             return None
         with self.database.immediate():
@@ -75,12 +75,13 @@ class Claims:
         claim: int = 0,
         lease_seconds: float = 0.0,
     ) -> Claim | None:
-        """Settle jobs held under `token`; with `claim`, take the next in the same transaction.
+        """Settle jobs held under `token`; with `claim`, claim the next in the same transaction.
 
-        What else the token holds is given back, with no attempt counted; with `keep` it stays.
+        The other jobs under the token are released and no attempt at them counts; with `keep` they
+        stay.
 
         Raises:
-            StaleLeaseError: the token is not live; not one of the settlements was written.
+            StaleLeaseError: the token is not live; none of the settlements was written.
         """
         with self.database.immediate():
             if settlements:
@@ -104,7 +105,7 @@ class Claims:
         """Renew a lease.
 
         Raises:
-            StaleLeaseError: it is no longer held; another worker may have its jobs by now.
+            StaleLeaseError: it is no longer held; another worker may hold its jobs.
         """
         if not self.renew(token, lease_seconds):
             raise _stale(token)
@@ -124,7 +125,7 @@ class Claims:
     # -- within a transaction, also for reap.py --------------------------------------------
 
     def end_lease(self, token: int) -> None:
-        """Give back what a lease still holds, and close it."""
+        """Release the jobs that a lease still holds, and close it."""
         run = self.database.run
         if run("close_lease", token=token).rowcount == 0:
             run("release", token=token)
@@ -149,7 +150,7 @@ class Claims:
             return None
         database = self.database
         token: int = database.value("open_lease", worker=worker, expires=now + lease_seconds)
-        if len(rows) == 1:  # to set up a list for IN costs more than the update
+        if len(rows) == 1:  # setting up a list for IN costs more than the update
             database.run("take_one", token=token, job=rows[0].id)
         else:
             database.run("take_many", token=token, jobs=json.dumps([row.id for row in rows]))
@@ -160,7 +161,7 @@ class Claims:
     def _write_settlements(
         self, run: int, worker: int, token: int, settlements: Sequence[Settlement]
     ) -> None:
-        """Each names job and token: a worker that lost the lease finds no job of its own under it."""
+        """Each statement names job and token, so a worker that lost its lease changes no row."""
         database, at = self.database, clock.wall()
         done = [item for item in settlements if item.state == "done"]
         undone = [item for item in settlements if item.state != "done"]
@@ -190,7 +191,7 @@ class Claims:
 
 
 def _legible(text: str) -> str:
-    """Text that SQLite and terminals take: an unpaired surrogate, which a job may print, is escaped."""
+    """Escape unpaired surrogates: a job may print them, SQLite and terminals refuse them."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -202,7 +203,7 @@ def _stale(token: int) -> StaleLeaseError:
 
 
 def _as_claim(taken: Taken | None) -> Claim | None:
-    """Rows as jobs; made after the transaction, so that no other process waits for it."""
+    """Make the claim after the transaction, so that no other process waits for it."""
     if taken is None:
         return None
     token, rows, start = taken

@@ -1,4 +1,4 @@
-"""The SQLite file: which SQLite, how it is opened, how it is written to.
+"""The SQLite file: the version of SQLite, opening the file, writing to it.
 
 This is the only module that imports a SQLite driver. Two SQLite libraries on one file in one
 process would drop each other's POSIX locks, and so would opening the database, its -wal or its
@@ -91,7 +91,7 @@ def has_wal_reset_race(version: str) -> bool:
 
 
 def journal_mode() -> str:
-    """`wal`, or `truncate` (slower, safe) where the WAL of this SQLite is not to be trusted."""
+    """`wal`, or `truncate` (slower, safe) if this SQLite can lose a commit in WAL mode."""
     return "truncate" if has_wal_reset_race(sqlite_version()) else "wal"
 
 
@@ -110,7 +110,7 @@ def queries() -> dict[str, str]:
 
 
 class Database:
-    """One connection to a ledger file, with the ways of writing that are safe among many."""
+    """One connection to a ledger file, with ways to write that are safe among many processes."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open an existing, migrated file.
@@ -184,7 +184,7 @@ class Database:
             fcntl.flock(self._write_lock, fcntl.LOCK_UN)
 
     def writer(self) -> WriteLockOwner | None:
-        """The process that is in a write transaction, if one is; takes no lock that counts."""
+        """The process that is in a write transaction, if any; does not wait."""
         write_lock = _write_lock_path(self.path)
         if not is_locked(write_lock):
             return None
@@ -211,7 +211,7 @@ class Database:
         return [new(shape, row) for row in cursor]
 
     def stream(self, shape: type[T], name: str, /, **values: Any) -> Iterator[T]:
-        """The same one by one, for reports that need not hold them all; not while others write."""
+        """Like `read`, row by row, for reports that need not hold them all; not while others write."""
         cursor = self.run(name, **values)
         cursor.row_factory = None
         return map(shape._make, cursor)
@@ -222,10 +222,10 @@ class Database:
         return None if row is None else row[0]
 
     def check_version(self, have: int) -> None:
-        """Refuse a file of another schema version; a subclass may look at it all the same.
+        """Refuse a file of another schema version; a subclass may accept it.
 
         Raises:
-            LedgerError: with the way to the version that this program knows.
+            LedgerError: the remedy leads to the version that this program knows.
         """
         if have == len(migrations()):
             return

@@ -1,7 +1,7 @@
 """Eligibility: which jobs may be claimed now, what prevents the others, and how long to wait.
 
 The functions that return an `Obstacle` are the rules. The claim follows them inside its transaction,
-and `ledger why` (ledger/store/why.py) asks the same functions about one job.
+and `ledger why` (ledger/store/why.py) applies the same functions to one job.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Obstacle(StrEnum):
 
 
 FOR_GOOD = frozenset({Obstacle.EXHAUSTED, Obstacle.QUEUE_BEFORE_FAILED})
-"""What no waiting removes from a queue in this run."""
+"""The obstacles that last until the end of the run."""
 
 
 class Outlook(NamedTuple):
-    """What a worker that got nothing should do: leave (`over`), or ask again after `wait` seconds."""
+    """What a worker without a claim should do: exit (`over`), or try again after `wait` seconds."""
 
     over: bool
     wait: float
@@ -161,7 +161,7 @@ class Eligibility:
         self.now = now
 
     def outlook(self, run: int) -> Outlook:
-        """Whether there will ever be something to claim in this run, and when to look again."""
+        """Whether there will be anything more to claim in this run, and when to try again."""
         claimable_set = self.claimable_set(run)
         if claimable_set.over:
             return Outlook(over=True, wait=0.0)
@@ -169,18 +169,18 @@ class Eligibility:
         return Outlook(over=False, wait=min(times, default=IDLE_SECONDS))
 
     def _next_look(self, runnable: Runnable) -> float:
-        """The seconds until there may be something to claim in a source that had nothing."""
+        """The seconds until a source that had no job to claim may have one."""
         now = self.now()
         due = self.database.value("next_due", phase=runnable.phase) or 0.0
         wait = max(runnable.start - CLAIM_AHEAD_SECONDS, due) - now
-        # A queue with jobs that are due waits for its jobs in flight: who settles takes the next.
+        # A queue with due jobs waits for its jobs in flight: the worker that settles claims the next.
         return max(POLL_SECONDS if runnable.queue is None else LIMITED_SECONDS, wait)
 
     def may_begin(self, phase: int, start: float) -> bool:
-        """Just before an effect: whether a job that was to begin at `start` still may.
+        """Whether a job that was claimed for `start` may still begin; asked just before its effect.
 
-        Not if its queue was paused or told to rest meanwhile, nor if it is so late that it would
-        run together with those of later starts; it is given back then, and gets another start.
+        Not if its queue was paused or has to rest meanwhile, nor if it is so late that it would
+        run together with jobs of later starts. It is then released, and gets another start.
         """
         queue = self.queue(phase)
         if queue is None:
@@ -206,7 +206,7 @@ class Eligibility:
         ]
 
     def claimable_set(self, run: int) -> ClaimableSet:
-        """The sources that may be claimed from now, and whether there is any use in waiting."""
+        """The sources that may be claimed from now, and whether this run will have no more."""
         standing = self.standing(run)
         obstacle = run_obstacle(standing)
         if obstacle is Obstacle.ENDING:
@@ -223,7 +223,7 @@ class Eligibility:
         return ClaimableSet(() if obstacle else tuple(runnable), over=over)
 
     def _runnable_queues(self) -> tuple[list[Runnable], bool]:
-        """The queues that may be claimed from, and whether any has jobs that still can be done."""
+        """The queues that may be claimed from, and whether any has jobs that can still be done."""
         now, waits, sources = self.now(), False, []
         for row in self.open_queues():
             obstacle = queue_obstacle(row)

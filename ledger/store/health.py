@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def integrity_faults(database: Statements) -> list[str]:
-    """What SQLite's own check finds wrong with the file; empty if it is sound."""
+    """The faults that SQLite's own check finds; empty if the file is sound."""
     return [str(row[0]) for row in database.rows("integrity_check") if row[0] != "ok"]
 
 
 def loose_references(database: Statements) -> list[ForeignKeyRow]:
-    """The rows that refer to one that is not there."""
+    """The rows whose foreign key refers to no row."""
     return database.read(ForeignKeyRow, "foreign_key_check")
 
 

@@ -32,7 +32,7 @@ def migrate(path: Path) -> None:
         if have > len(connection.migrations()):
             raise connection.wrong_version(path, have)
         if have < len(connection.migrations()):
-            # A table that is built again is dropped first, which would cascade; the setting has
+            # A table that is rebuilt is dropped first, which would cascade; the setting has
             # no effect within a transaction.
             database.execute("PRAGMA foreign_keys = OFF")
             _apply(database, have)
@@ -78,7 +78,7 @@ def _script(file: Path) -> Callable[[Database], None]:
 
 
 def _note_applied(migrations: Migrations, database: Database, names: list[str]) -> None:
-    """Record what a file has that was migrated before sqlite-utils kept the record."""
+    """Record the migrations that a file had before sqlite-utils recorded them."""
     migrations.ensure_migrations_table(database)
     applied = {migration.name for migration in migrations.applied(database)}
     database.table(migrations.migrations_table).insert_all(

@@ -1,4 +1,4 @@
-"""The plan as the ledger keeps it: documents, facts, jobs, outputs; and its replacement by a new one.
+"""The plan as the ledger stores it: documents, facts, jobs, outputs; and its replacement.
 
 A load is a handful of `executemany` over named statements. sqlite-utils' `upsert_all` would build its
 statements as text, a transaction of its own for each batch, and take 1.5 to 2 times as long.
@@ -82,7 +82,7 @@ class Documents:
         return {row.chronology: row for row in rows}
 
     def at(self, positions: Iterable[int]) -> list[OrderedDocument]:
-        """The documents at these positions, in no order."""
+        """The documents at these positions, in no particular order."""
         rows = self._database.rows("documents_at", positions=json.dumps(list(positions)))
         return [OrderedDocument(*row) for row in rows]
 
@@ -101,7 +101,7 @@ class Documents:
         return self._database.read(ListedDocument, "documents_in_time", first=first, last=last)
 
     def listed_of_category(self, category: str, offset: int, limit: int) -> list[ListedDocument]:
-        """The same of one category, oldest first."""
+        """Documents of one category, oldest first."""
         return self._database.read(
             ListedDocument, "documents_of_category", category=category, offset=offset, limit=limit
         )
@@ -155,17 +155,17 @@ def forget_fact(database: Statements, name: str) -> None:
 
 
 def stale_outputs(database: Statements) -> list[str]:
-    """The files whose jobs are gone from the plan, and that are still to be deleted."""
+    """The files to delete: their jobs are no longer in the plan."""
     return [row[0] for row in database.rows("stale_outputs")]
 
 
 def add_stale_output(database: Statements, path: str) -> None:
-    """Note that a file has no job any more."""
+    """Record that a file no longer has a job."""
     database.run("add_stale_output", path=path)
 
 
 def clear_stale_outputs(database: Statements, paths: Iterable[str]) -> None:
-    """Within a transaction: forget stale outputs that are deleted."""
+    """Within a transaction: forget stale outputs that have been deleted."""
     database.run_many("clear_stale_outputs", [{"path": path} for path in paths])
 
 
@@ -176,7 +176,7 @@ def read_notes(database: Statements) -> list[Problem]:
 
 
 class PlannedBefore:
-    """The knowledge of the plan before: a `ledger.planning.plan.Known`."""
+    """The previous plan, as a `ledger.planning.plan.Known`."""
 
     def __init__(self, database: Statements) -> None:
         self._database = database
@@ -189,12 +189,12 @@ class PlannedBefore:
         }
 
     def extras(self) -> Iterator[str]:
-        """Of each document, the JSON that only its kind of site reads."""
+        """The JSON of each document that only its kind of site reads."""
         return (row[0] for row in self._database.rows("extras"))
 
 
 def _noted(text: str) -> Any:
-    """Parse JSON of the ledger; a damaged page of the file may lie in the middle of it."""
+    """Parse JSON from the ledger, into which a damaged page of the file may have cut."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -219,7 +219,7 @@ def replan(
     """Make the ledger hold exactly these jobs, in one transaction.
 
     A job whose fingerprint is the same keeps its state; one whose fingerprint changed is
-    pending again; one that is not in the plan goes, and its files are noted as stale_outputs.
+    pending again; one that is no longer in the plan is removed, and its files become stale outputs.
     """
     with database.immediate():
         before = _planned_before(database)
@@ -233,8 +233,8 @@ def replan(
         gone = [row.id for name, row in before.items() if name not in planned]
         database.run_many("drop_job", [{"job": job} for job in gone])
         database.run("set_fact", name="plan", value=json.dumps(facts, ensure_ascii=False))
-        told = json.dumps([(note.where, note.what, note.remedy) for note in notes])
-        database.run("set_fact", name="notes", value=told)
+        noted = json.dumps([(note.where, note.what, note.remedy) for note in notes])
+        database.run("set_fact", name="notes", value=noted)
         reached(Point.PLAN_WRITTEN)
     reached(Point.PLANNED)
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
@@ -245,7 +245,7 @@ def _planned_before(database: Statements) -> dict[tuple[str, str], PlannedJobRow
 
 
 def _refuse_outputs_of_queues(database: Statements, jobs: Sequence[PlannedJob]) -> None:
-    """A path belongs to one job, also when the other is in a queue: both are named."""
+    """Refuse a path that a job of a queue owns; the error names both jobs."""
     taken = [
         (row.path, f"{row.kind}/{row.key}")
         for row in database.read(OwnerRow, "owners_of_outputs")
@@ -265,9 +265,9 @@ def _refuse_outputs_of_queues(database: Statements, jobs: Sequence[PlannedJob]) 
 
 
 def _write_documents(database: Statements, documents: Sequence[OrderedDocument]) -> None:
-    """Make the documents exactly these; what says the same as before is at most moved.
+    """Make the documents exactly these; an unchanged one is at most moved.
 
-    So a planner that knows a document to be unchanged need not have read its content again.
+    A planner that knows that a document is unchanged therefore need not read its content again.
     """
     before = {row.identity: row for row in database.read(DocumentPlaceRow, "ordered_documents")}
     added, moved = [], []
@@ -280,7 +280,7 @@ def _write_documents(database: Statements, documents: Sequence[OrderedDocument])
         elif any(getattr(row, name) != getattr(document, name) for name in _PLACE):
             moved.append({name: getattr(document, name) for name in ("identity", *_PLACE)})
     database.run_many("drop_document", [{"identity": identity} for identity in before])
-    # A place is unique, so all that move leave theirs before the first takes its new one.
+    # Places are unique, so all documents that move leave theirs before the first takes its new one.
     database.run_many("lift_document", [{"identity": row["identity"]} for row in moved])
     database.run_many("place_document", moved)
     database.run_many("add_document", [_document_row(document) for document in added])
@@ -340,8 +340,8 @@ def _write_jobs(
 def _write_outputs(database: Statements, jobs: Sequence[PlannedJob]) -> int:
     """Make the outputs exactly those planned; returns how many files are stale.
 
-    A job that is done, or held by a worker of an earlier run, has to run again if it is given a
-    path that it does not know of.
+    A job that is done, or held by a worker of an earlier run, runs again if the plan gives it
+    another path.
     """
     ids = {name: row.id for name, row in _planned_before(database).items()}
     wanted = {path: ids[job.name] for job in jobs for path in job.planned.outputs}

@@ -38,7 +38,7 @@ class PlannedOutputRow(NamedTuple):
 
 
 class DocumentPlaceRow(NamedTuple):
-    """What tells whether a document has changed, and where it stands."""
+    """The place of a document, and the digest that shows whether it has changed."""
 
     identity: str
     digest: str

@@ -219,12 +219,6 @@ SELECT count(*) FROM jobs
 WHERE state = 'pending' AND phase = :phase AND not_before <= :now
   AND (priority > :priority OR priority = :priority AND id < :job);
 
--- name: open_in_phase
-SELECT coalesce(sum(n), 0) FROM counters WHERE phase = :phase AND class = 'open';
-
--- name: failed_in_phase
-SELECT coalesce(sum(n), 0) FROM counters WHERE phase = :phase AND class = 'failed';
-
 -- name: last_failure
 SELECT what, remedy FROM failures WHERE job = :job ORDER BY id DESC LIMIT 1;
 
@@ -453,7 +447,7 @@ SET state = 'pending', phase = :phase, priority = :priority, position = :positio
 WHERE id = :id;
 
 -- name: run_again
--- Taken from a worker that holds it: it works by the old plan, and its settlement is refused.
+-- Revoked from a worker that holds it: that works by the old plan, and its settlement is refused.
 UPDATE jobs SET state = 'pending', attempts = 0, not_before = 0, lease = NULL
 WHERE id = :job AND state IN ('done', 'running');
 
@@ -620,7 +614,7 @@ VALUES (:kind, :key, :phase, :priority, :fingerprint, :payload, :max_attempts,
         :tokens_in, :tokens_out, :state, :at);
 
 -- name: change_queue_job
--- Taken from a worker that holds it: it works by the old recipe, and its settlement is refused.
+-- Revoked from a worker that holds it: that works by the old recipe; its settlement is refused.
 UPDATE jobs
 SET state = :state, priority = :priority, fingerprint = :fingerprint, payload = :payload,
     max_attempts = :max_attempts, tokens_in = :tokens_in, tokens_out = :tokens_out,
@@ -645,7 +639,7 @@ ON CONFLICT (path) DO NOTHING;
 DELETE FROM outputs WHERE job = :job;
 
 -- name: queue_outputs
--- Those of these paths that the ledger knows as its own.
+-- The paths among these that are outputs of the ledger.
 SELECT path FROM outputs WHERE path IN (SELECT value FROM json_each(:paths));
 
 -- name: waiting_in_queue
@@ -743,7 +737,7 @@ ORDER BY attempts.id DESC
 LIMIT :limit;
 
 -- name: latest_failures
--- The latest first; `final` if the job has failed for good, and this is the reason.
+-- The latest first; `final` if the job has failed permanently, for this reason.
 SELECT coalesce(queues.name, '') AS queue, jobs.kind, jobs.key, failures.job, failures.attempt,
        failures.worker, failures.at, failures.what, failures.context, failures.remedy,
        (jobs.state = 'failed' AND NOT EXISTS

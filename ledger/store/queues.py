@@ -1,6 +1,6 @@
 """The queues in the ledger: adding jobs, setting limits, pausing, cancelling, reading.
 
-Claims and settlements of their jobs are in leases.py, as those of pages are.
+Their jobs are claimed and settled like those of a site (ledger/store/claims.py).
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from ledger.errors import BadInputError, LedgerError, Problem
 from ledger.files import find_conflicts
 from ledger.process import clock
 from ledger.store.rows import JobNeed, OwnerRow, QueueJobRow, QueueRow, ResultRow
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ledger.store.connection import Row, Statements
 
-# The limits that `ledger add` and `ledger spawn` may set; those that they do not name stay.
+# The limits that `ledger add` and `ledger spawn` may set; the others stay as they are.
 LIMITS = (
     "after", "policy", "concurrency", "interval", "burst", "adaptive",
     "price_in", "price_out", "price_call", "money_ceiling", "tokens_ceiling",
@@ -29,7 +30,7 @@ LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class QueueJob:
-    """A job to add. `made` is (bytes, digest) of an output that is there and counts as made."""
+    """A job to add. `made` is (bytes, digest) of an existing output that is adopted as its result."""
 
     key: str
     fingerprint: str
@@ -42,7 +43,7 @@ class QueueJob:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue to add to, or to begin."""
+    """A queue to extend or to create."""
 
     name: str
     kind: str
@@ -54,7 +55,7 @@ class Queue:
 
 
 class Added(NamedTuple):
-    """What adding did, in numbers of jobs."""
+    """How many jobs `add_jobs` added, changed, left unchanged and removed."""
 
     added: int = 0
     changed: int = 0
@@ -65,9 +66,9 @@ class Added(NamedTuple):
 def add_jobs(
     database: Statements, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool = False
 ) -> Added:
-    """Add what is new, make what changed pending again, and leave what is the same.
+    """Add new jobs, make changed ones pending again, and leave unchanged ones as they are.
 
-    With `replace` the queue has exactly these jobs afterwards.
+    With `replace` the jobs of the queue that are not among these are removed.
 
     Raises:
         LedgerError: the queue is of another kind, or other jobs of it have another recipe.
@@ -99,7 +100,7 @@ def _differs(row: dict[str, Any], old: QueueJobRow) -> bool:
 def _open_queue(
     database: Statements, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
 ) -> int:
-    """Make or update the row of the queue; returns its phase."""
+    """Create or update the row of the queue; returns its phase."""
     recipe = json.dumps(queue.recipe, ensure_ascii=False, sort_keys=True)
     row = queue_named(database, queue.name)
     if row is None:
@@ -118,7 +119,7 @@ def _open_queue(
 def _refuse_other_recipe(
     database: Statements, row: QueueRow, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
 ) -> None:
-    """A queue has one recipe: another one would silently change what the other jobs of it do."""
+    """Refuse a second recipe: it would silently change what the other jobs of the queue do."""
     same = row.kind == queue.kind and _told(row.recipe) == _told(json.dumps(queue.recipe))
     if same or replace:
         return
@@ -127,8 +128,8 @@ def _refuse_other_recipe(
     if row.kind != queue.kind or others:
         raise LedgerError(
             f"the queue {queue.name!r} does something else already",
-            context=f"kind {row.kind}, {len(others):,} jobs that are not listed now",
-            remedy="use another --name, list those jobs too, or say --replace to let them go",
+            context=f"kind {row.kind}, {counted(len(others), 'job')} not listed now",
+            remedy="use another --name, list those jobs too, or use --replace to remove them",
         )
 
 
@@ -151,7 +152,7 @@ def _row(queue: Queue, phase: int, job: QueueJob, waiting: str) -> dict[str, Any
 
 
 def _refuse_shared_outputs(database: Statements, queue: Queue, jobs: Sequence[QueueJob]) -> None:
-    """Refuse an output that a page or a job of another queue owns: both are named."""
+    """Refuse an output that a page or a job of another queue owns; the error names both jobs."""
     claims = [(job.output, f"{queue.kind}/{queue.name}/{job.key}") for job in jobs if job.output]
     taken = database.read(OwnerRow, "owners_of_outputs") if claims else ()
     owners = ((row.path, f"{row.kind}/{row.key}") for row in taken)
@@ -177,20 +178,20 @@ def _write_outputs(database: Statements, queue: Queue, jobs: Sequence[QueueJob])
         }
         for job in jobs
     ]  # fmt: skip
-    # The file that a changed job wrote under another name is a result all the same: it stays.
+    # A file that a changed job wrote under its old name is still a result: it stays on disk.
     database.run_many("forget_other_outputs", facts)
     database.run_many("add_queue_output", [row for row in facts if row["path"]])
 
 
 def drop_jobs(database: Statements, jobs: Iterable[int]) -> None:
-    """Take jobs out of the ledger; the files that they made stay."""
+    """Remove jobs from the ledger; the files that they made stay."""
     rows = [{"job": job} for job in jobs]
     database.run_many("drop_outputs_of_job", rows)
     database.run_many("drop_job", rows)
 
 
 def set_limits(database: Statements, phase: int, limits: dict[str, Any]) -> None:
-    """Change those limits that are named."""
+    """Change the limits that are named."""
     unknown = set(limits) - set(LIMITS)
     if unknown:
         raise ValueError(f"no limits: {unknown}")
@@ -202,7 +203,7 @@ def set_limits(database: Statements, phase: int, limits: dict[str, Any]) -> None
 
 
 def clear_exhausted(database: Statements) -> None:
-    """Within a transaction: let queues be claimed from again whose budget was used up."""
+    """Within a transaction: reopen the queues whose budget was exhausted."""
     database.run("clear_exhausted")
 
 
@@ -215,7 +216,7 @@ def set_paused(database: Statements, phase: int, *, paused: bool) -> None:
 
 
 def queue_named(database: Statements, name: str) -> QueueRow | None:
-    """The queue of that name."""
+    """The queue of that name; None if there is none."""
     rows = database.read(QueueRow, "queue_named", name=name)
     return rows[0] if rows else None
 
@@ -229,7 +230,7 @@ def chosen_queues(database: Statements, names: Iterable[str]) -> list[QueueRow]:
     """The queues of those names; all, if none is named.
 
     Raises:
-        LedgerError: one is not there.
+        LedgerError: a name is not that of a queue.
     """
     queues = queue_rows(database)
     wanted = list(names)
@@ -256,7 +257,7 @@ def waiting_jobs(database: Statements, phase: int, key: str | None = None) -> li
 
 
 def next_job(database: Statements, phase: int) -> JobNeed | None:
-    """The most that the next job of a queue may spend."""
+    """The most that the next job of a queue may spend; None if none is pending."""
     rows = database.read(JobNeed, "next_in_queue", phase=phase)
     return rows[0] if rows else None
 
@@ -267,7 +268,7 @@ def results_of(database: Statements, phase: int) -> list[ResultRow]:
 
 
 def owned_paths(database: Statements, paths: Iterable[str]) -> set[str]:
-    """Those of these paths that the ledger knows as its own."""
+    """The paths among these that are outputs of the ledger."""
     return {row[0] for row in database.rows("queue_outputs", paths=json.dumps(list(paths)))}
 
 
@@ -295,7 +296,7 @@ def chosen(database: Statements, names: Iterable[str]) -> list[Row]:
 
 
 def with_those_before(database: Statements, names: Iterable[str]) -> set[int]:
-    """The phases of the queues of those names, and of all that come before them."""
+    """The phases of the named queues and of all queues before them."""
     rows = {row.name: row for row in queue_rows(database)}
     waiting, phases = list(names), set[int]()
     while waiting:
@@ -307,10 +308,10 @@ def with_those_before(database: Statements, names: Iterable[str]) -> set[int]:
 
 
 def refuse_circles(database: Statements, name: str, after: Sequence[str]) -> None:
-    """Refuse that a queue comes after itself, directly or not.
+    """Refuse an order in which a queue comes after itself, directly or not.
 
     Raises:
-        LedgerError: with the circle, or the name that there is not.
+        LedgerError: the message names the circle, or the unknown queues.
     """
     rows = {row.name: row.names_before for row in queue_rows(database)}
     unknown = [each for each in after if each not in rows]

@@ -1,4 +1,4 @@
-"""Reaping: what dead, hung and rebooted workers held goes back, and one attempt may be charged."""
+"""Reaping: release the jobs of workers that died or hang, and charge the attempt in flight."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Reaper:
-    """Takes back leases whose holders are gone; `now` is the clock of leases, in seconds."""
+    """Revokes leases whose holders died or hang; `now` is the clock of leases, in seconds."""
 
     def __init__(
         self, database: Database, claims: Claims, attempts: Attempts, now: Callable[[], float]
@@ -37,10 +37,10 @@ class Reaper:
         *,
         charge: bool = True,
     ) -> list[str]:
-        """Take back all that a dead worker held; only its job in flight is charged an attempt.
+        """Release all jobs of a dead worker; only its job in flight is charged an attempt.
 
-        Not even that without `charge`; the job may have had an effect all the same.
-        Returns the new state of the charged job, if there was one, in a list.
+        Without `charge` it is not charged; the effect of a queue's job is in doubt in both cases.
+        Returns a list of the new state of the charged job; empty if there was none.
         """
         with self.database.immediate():
             tokens = [row[0] for row in self.database.rows("leases_of", worker=worker)]
@@ -51,7 +51,7 @@ class Reaper:
             ]
 
     def leases_of(self, worker: int) -> list[int]:
-        """The tokens that a worker holds."""
+        """The tokens of a worker's leases."""
         return [row[0] for row in self.database.rows("leases_of", worker=worker)]
 
     def expired_leases(self) -> dict[int, int]:
@@ -63,7 +63,7 @@ class Reaper:
         return set(self.expired_leases())
 
     def live_leases(self) -> int:
-        """How many leases are out."""
+        """The number of leases that are held."""
         return int(self.database.value("live_leases"))
 
     def reap_expired(
@@ -73,10 +73,10 @@ class Reaper:
         job_in_flight: Callable[[int], int | None],
         reason: Reason,
     ) -> list[int]:
-        """Take back what is held under those of `suspects` that are expired still.
+        """Release the jobs under those of `suspects` that are still expired; returns the workers.
 
-        One look is not enough: when a whole run was stopped and continues (Ctrl+Z, `fg`), all
-        leases are found expired before their holders could renew them. Returns the workers.
+        One check is not enough: when a whole run was stopped and continues (Ctrl+Z, `fg`), every
+        lease has expired until its holder renews it.
         """
         with self.database.immediate():
             rows = self.database.read(LeaseRow, "expired_leases", now=self.now())
@@ -86,7 +86,7 @@ class Reaper:
         return [row.worker for row in expired]
 
     def recover_after_reboot(self) -> None:
-        """Reap all leases of an earlier boot: after a restart their clock began again."""
+        """Reap all leases of an earlier boot: their clock starts again with the machine."""
         boot = clock.boot_id()
         if self.database.value("fact", name="boot") == boot:
             return
@@ -121,7 +121,7 @@ class Reaper:
     def _charge(
         self, run: int, worker: int, token: int, job: int, reason: Reason, *, charge: bool
     ) -> list[str]:
-        """Charge a worker's end to its job in flight; returns the new state, if that changes it."""
+        """Charge the job in flight of a worker that ended; returns its new state, if that changes."""
         states: list[str] = []
         if self.attempts.leave_uncertain(run, worker, token, job, charge=charge):
             states, reason = ["failed"], _uncertain(reason)
@@ -135,14 +135,14 @@ class Reaper:
         return states
 
     def _latest_run(self) -> int:
-        """The run to which a failure belongs that is found between two runs."""
+        """The run to which a failure found between two runs is attributed."""
         return int(self.database.value("last_run") or 0)
 
 
 def _uncertain(reason: Reason) -> Reason:
     return Reason(
-        f"{reason.what}; whether it had its effect nobody knows",
+        f"{reason.what}; whether it had its effect is unknown",
         context=reason.context,
-        remedy="look whether it did; then `ledger retry --uncertain` does it again, or "
-        "`ledger cancel --uncertain` lets it be",
+        remedy="check whether it had; then `ledger retry --uncertain` repeats it, or "
+        "`ledger cancel --uncertain` removes it",
     )

@@ -109,7 +109,7 @@ class Reports:
         return self.database.read(UncertainRow, "uncertain_jobs")
 
     def uncertain_counts(self) -> dict[int, int]:
-        """How many those are, by the phase of their queue."""
+        """The number of such jobs, by the phase of their queue."""
         return dict(self.database.read(UncertainCount, "uncertain_counts"))
 
     def rate_changes_of(self, phase: int, limit: int) -> list[RateChange]:
@@ -127,7 +127,7 @@ class Reports:
         return self.database.read(BuiltFile, "finished_files")
 
     def finished_output_rows(self) -> list[OutputRow]:
-        """Every output of every done job, in no order."""
+        """Every output of every done job, in no particular order."""
         return self.database.read(OutputRow, "finished_outputs")
 
     def digests_of_kind(self, kind: str) -> list[DigestRow]:
@@ -163,7 +163,7 @@ class Reports:
     def export_page(
         self, phases: Iterable[int], *, after: int, limit: int, everything: bool
     ) -> list[ExportRow]:
-        """Some jobs of queues above the id `after`, with all that an export says of them."""
+        """A page of jobs of queues, those with ids above `after`, as an export has them."""
         return self.database.read(
             ExportRow, "export_page",
             phases=json.dumps(list(phases)), after=after, limit=limit, everything=everything,

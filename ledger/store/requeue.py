@@ -1,4 +1,4 @@
-"""Putting settled jobs back to pending: on request, or since their outputs are lost or damaged."""
+"""Requeueing: put settled jobs back to pending, on request or because outputs are lost or damaged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Requeue:
             if failed_only:
                 return len(self.database.rows("retry", uncertain=uncertain, **which))
             rows = self.database.rows("retry_any", **which)
-            # Asked for explicitly: done again, and not skipped since nothing has changed.
+            # An explicit request: the job runs again, even if no input has changed.
             jobs = [{"job": row[0]} for row in rows]
             self.database.run_many("forget_inputs_of_job", jobs)
             self.database.run_many("forget_result", jobs)

@@ -1,7 +1,7 @@
 """The shapes of the rows that leave the store: one named tuple for each list of columns.
 
 Built by position from the explicit column lists of queries.sql; a test compares names and order.
-Yes and no are 1 and 0, as SQLite keeps them. Money is in 10^-12 of a currency's unit; times of
+Yes and no are 1 and 0, as SQLite stores them. Money is in 10^-12 of a currency's unit; times of
 leases, rates and `not_before` are on the clock of leases, `…_at` and `at` on the wall clock.
 """
 
@@ -115,7 +115,7 @@ class LeaseRow(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """A job as `ledger why` looks at it, with the lease that holds it, if one does."""
+    """A job as `ledger why` reads it, with the lease that holds it, if any."""
 
     id: int
     kind: str
@@ -184,7 +184,7 @@ class OwnerRow(NamedTuple):
 
 
 class RunRow(NamedTuple):
-    """A run: `ended_at` and `outcome` are None while it goes on, or was killed."""
+    """A run: `ended_at` and `outcome` are None while it is active, and if it was killed."""
 
     id: int
     started_at: float
@@ -205,7 +205,7 @@ class OpenRunRow(NamedTuple):
 
 
 class WorkerRow(NamedTuple):
-    """A worker that has not been seen to end."""
+    """A worker without a recorded end."""
 
     id: int
     run: int
@@ -360,7 +360,7 @@ class AttemptRow(NamedTuple):
 
 
 class FailureRow(NamedTuple):
-    """A failure; `final` if the job has failed for good, and this is the reason."""
+    """A failure; `final` if the job has failed permanently, for this reason."""
 
     queue: str
     kind: str
@@ -376,7 +376,7 @@ class FailureRow(NamedTuple):
 
 
 class OutcomeRow(NamedTuple):
-    """The attempts at a queue's jobs that ended alike, and what they took together."""
+    """The attempts at a queue's jobs that had the same outcome, and their totals."""
 
     phase: int
     outcome: str
@@ -405,7 +405,7 @@ class JobNeed(NamedTuple):
 
 
 class ForeignKeyRow(NamedTuple):
-    """A row that refers to one that is not there."""
+    """A row whose foreign key refers to no row."""
 
     table: str
     rowid: int | None

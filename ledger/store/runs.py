@@ -1,4 +1,4 @@
-"""Runs and workers: registering, throttling and ending them, and selecting what a run is about."""
+"""Runs and workers: registering, throttling and ending them, and selecting the jobs of a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Runs:
     ) -> int:
         """Open a run; runs whose coordinator died are closed as abandoned.
 
-        `queues` are the phases of those that it is about; None: all.
+        `queues` are the phases of the queues that it includes; None: all.
         """
         about = None if queues is None else json.dumps(sorted(queues))
         with self.database.immediate():
@@ -45,7 +45,7 @@ class Runs:
         queues: Iterable[int] = (),
         documents: int | None = None,
     ) -> None:
-        """Select what the run is about: some kinds and queues, the first documents' jobs, or all."""
+        """Select the jobs of the run: some kinds and queues, the first documents' jobs, or all."""
         run = self.database.run
         with self.database.immediate():
             run("select_all_jobs")
@@ -82,11 +82,11 @@ class Runs:
             self.database.run("end_worker", worker=worker, at=clock.wall(), outcome=outcome)
 
     def latest_worker(self) -> int:
-        """The id of the worker that registered itself last, or 0."""
+        """The id of the worker that registered last, or 0."""
         return int(self.database.value("latest_worker") or 0)
 
     def worker_of_number(self, run: int, number: int, after: int) -> int | None:
-        """The id above `after` under which worker `number` registered itself, if it has."""
+        """The id above `after` under which worker `number` registered, if it has."""
         values = {"run": run, "number": number, "after": after}
         worker: int | None = self.database.value("worker_of_number", **values)
         return worker
@@ -97,11 +97,11 @@ class Runs:
         return rows[0] if rows else None
 
     def without_end(self) -> list[OpenRunRow]:
-        """The runs that go on or were killed."""
+        """The runs that are active or were killed."""
         return self.database.read(OpenRunRow, "open_runs")
 
     def open_worker_rows(self) -> list[WorkerRow]:
-        """The workers that have not been seen to end."""
+        """The workers without a recorded end."""
         return self.database.read(WorkerRow, "open_workers")
 
     def last_run(self) -> Row | None:

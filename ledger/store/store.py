@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Store:
     """A ledger that workers, the coordinator and commands open.
 
-    Each part is small and holds the same `Database`; what is used most is here under its own name:
+    The parts share one `Database`. The methods that are used most can be called on the store:
     `store.claim` is `store.claims.claim`. Plans, queues and health are modules of functions over
     a store (ledger/store/plan.py, queues.py, health.py).
     """
@@ -39,7 +39,7 @@ class Store:
         read_only: bool = False,
         now: Callable[[], float] = clock.now,
     ) -> None:
-        """Open the file, or take a database that is open. `now` is the clock of leases.
+        """Open the file, or use a database that is open. `now` is the clock of leases.
 
         Raises:
             LedgerError: there is no ledger, or it is of another version than the program.

@@ -36,7 +36,7 @@ NAMES_SUGGESTED = 3
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A reason: an `Obstacle`, or a state of the job that claims pass over; `facts` are JSON-able."""
+    """A reason: an `Obstacle`, or a state of the job that claims skip; `facts` are JSON-able."""
 
     reason: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -108,7 +108,7 @@ def full_name(kind: str, key: str, phase: int) -> str:
 
 
 class _Inquiry:
-    """One look at a ledger: what all its jobs are explained with."""
+    """A ledger at one moment, from which its jobs are explained."""
 
     def __init__(self, store: Store, queues: dict[int, QueueRow], run: RunRow | None) -> None:
         self.store = store
@@ -149,7 +149,7 @@ class _Inquiry:
 
     def _of_run(self) -> list[Why]:
         obstacle = run_obstacle(self.standing)
-        if self.run is None:  # the claim is told the same: a run that has ended is ending
+        if self.run is None:  # the claim finds the same: a run that has ended counts as ending
             paused = [Why(Obstacle.ALL_PAUSED)] if self.standing.paused else []
             return [Why("no_run"), *paused]
         if obstacle is Obstacle.THROTTLED:

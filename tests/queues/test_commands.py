@@ -316,7 +316,7 @@ def test_effects_that_must_not_repeat_are_held(queues: Queues) -> None:
     assert run.returncode == 1
     queues.write("go", "")
 
-    assert "nobody knows" in queues.run("status")
+    assert "its effect is unknown" in queues.run("status")
     assert "0 jobs" in queues.run("retry", "--failed")
     queues.spawn(expect=1)
     assert queues.read("paid") == "a\n"

@@ -53,7 +53,7 @@ def queue(**more: Any) -> QueueRow:
 def test_no_window_has_more_than_rate_and_burst(
     pauses: list[float], burst: int, interval: float
 ) -> None:
-    """However irregularly workers come, no window holds more starts than the rate allows."""
+    """No window holds more starts than rate and burst, or with a burst of 1 one more than that."""
     row, now, starts = queue(burst=burst, interval=interval), 100.0, []
     for pause in pauses:
         now += pause * interval
