@@ -70,7 +70,7 @@ class Watcher(Protocol):
 
 
 class Finished(NamedTuple):
-    """How a run ended: its exit code, and the queues whose budget allows no more jobs."""
+    """The end of a run: its exit code, and the queues whose budget allows no more jobs."""
 
     code: Exit
     exhausted: list[QueueRow]

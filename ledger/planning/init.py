@@ -32,7 +32,7 @@ SHOWN_NOTES = 10
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What `ledger init` did, or would do."""
+    """Changes that `ledger init` made, or would make."""
 
     root: str
     created: tuple[str, ...]
