@@ -1,4 +1,4 @@
-"""`ledger serve`: the site on this machine, built again and shown anew whenever something is edited."""
+"""`ledger serve`: serve the site on this machine; rebuild and reload it after every edit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHANGES = "/.ledger/changes"
 SETTLE_MS = 80
 HEARTBEAT_SECONDS = 15.0
 
-# Only what is served has it, never the file. The page that failed says so until it is mended.
+# Added to responses, never to files. A page shows the error of its build until that is fixed.
 _SCRIPT = b"""<script>(() => {
 const source = new EventSource("%s");
 source.onmessage = event => {
@@ -46,15 +46,15 @@ source.onmessage = event => {
 
 
 class Changes:
-    """What open pages wait for: the next build, or why it failed."""
+    """The number and error of the latest build, for which open pages wait."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._number = 0
         self._error = ""
 
-    def tell(self, error: str = "") -> None:
-        """A build has ended; `error` is empty if it went well."""
+    def publish(self, error: str = "") -> None:
+        """Record the end of a build; `error` is empty if it succeeded."""
         with self._condition:
             self._number += 1
             self._error = error
@@ -65,7 +65,7 @@ class Changes:
         return self._number
 
     def after(self, number: int, seconds: float) -> tuple[int, str] | None:
-        """(number, error) of a build after that one, waiting for it so long."""
+        """Return (number, error) of a build after that one; None if there is none within `seconds`."""
         with self._condition:
             if not self._condition.wait_for(lambda: self._number > number, seconds):
                 return None
@@ -73,7 +73,7 @@ class Changes:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves the output folder as a web server would: folders by their index, 404.html for the rest."""
+    """Serves the output folder: folders by their index.html, 404.html for missing files."""
 
     protocol_version = "HTTP/1.1"
 
@@ -94,7 +94,7 @@ class Handler(SimpleHTTPRequestHandler):
             return self.end_headers()
         return self._send(*self._found(path))
 
-    do_HEAD = do_GET  # noqa: N815  that is what the class it derives from looks for
+    do_HEAD = do_GET  # noqa: N815  the base class looks for this name
 
     def _found(self, path: str) -> tuple[Path, HTTPStatus]:
         root = Path(self.directory)
@@ -127,7 +127,7 @@ class Handler(SimpleHTTPRequestHandler):
             self.wfile.write(data)
 
     def _stream(self) -> None:
-        """Server-sent events: one for every build."""
+        """Send a server-sent event for every build."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-store")
@@ -137,17 +137,17 @@ class Handler(SimpleHTTPRequestHandler):
         number = self._changes.now()
         try:
             while True:
-                told = self._changes.after(number, HEARTBEAT_SECONDS)
-                if told is None:
+                change = self._changes.after(number, HEARTBEAT_SECONDS)
+                if change is None:
                     self.wfile.write(b": still here\n\n")
                     continue
-                number, error = told
+                number, error = change
                 self.wfile.write(b"data: %s\n\n" % _quoted(error))
         except OSError:  # the page was closed
             return
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Requests are not shown: builds are."""
+        """Print nothing: builds are printed, not requests."""
 
 
 def _quoted(error: str) -> bytes:
@@ -157,7 +157,7 @@ def _quoted(error: str) -> bytes:
 
 
 def serve(folder: Path, *, port: int, workers: int | None, open_browser: bool) -> None:
-    """Build, serve on this machine alone, and build again after every edit, until Ctrl+C.
+    """Build, serve on the loopback address, and build again after every edit, until Ctrl+C.
 
     Raises:
         LedgerError: the port is taken, or watchfiles is not installed.
@@ -206,14 +206,14 @@ def _server(port: int, handler: Callable[..., Any]) -> ThreadingHTTPServer:
 
 
 def _watched(project: Project) -> list[Path]:
-    """The project, and the corpus if it lies elsewhere."""
+    """Folders to watch: the project, and the corpus if it lies elsewhere."""
     corpus = project.corpus_path.resolve()
     root = project.root.resolve()
     return [root] if corpus.is_relative_to(root) else [root, corpus]
 
 
 class _Ours:
-    """Which changes are edits: not what we write ourselves, nor what editors keep beside a file."""
+    """Filter of edits: excludes files that Ledger writes, and temporary files of editors."""
 
     def __init__(self, project: Project) -> None:
         root = project.root.resolve()
@@ -229,10 +229,10 @@ class _Ours:
 
 
 def _build(folder: Path, workers: int | None, changes: Changes, *, first: bool = False) -> None:
-    """Plan and build what changed; what is wrong is told here and on the pages that are open.
+    """Plan and build what changed; errors are printed, and shown on the open pages.
 
     Raises:
-        LedgerError: the first build cannot be, for a reason that no edit mends.
+        LedgerError: the first build fails for a reason that no edit can fix.
     """
     started = time.perf_counter()
     try:
@@ -243,10 +243,10 @@ def _build(folder: Path, workers: int | None, changes: Changes, *, first: bool =
         if first and not isinstance(error, BadInputError):
             raise
         click.echo(f"{click.style('error', fg='red', bold=True)}: {error}", err=True)
-        return changes.tell(str(error))
+        return changes.publish(str(error))
     took = time.perf_counter() - started
     if code == Exit.DONE:
         touched = report.changes.added + report.changes.changed + report.changes.removed
         click.echo(f"built in {took:.2f} s, {counted(touched, 'job')}", err=True)
-        return changes.tell()
-    return changes.tell("some pages failed: see the terminal")
+        return changes.publish()
+    return changes.publish("some pages failed: see the terminal")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ledger.errors import Exit, LedgerError
 from ledger.project.lock import coordinator_lives
-from ledger.store import queues
+from ledger.store import plan, queues
 from ledger.store.connection import OperationalError
 from ledger.store.store import Store
 
@@ -20,75 +20,71 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
 
 LOOK_SECONDS = 0.05
-STOPPING = "stopping: the jobs in hand are finished first (Ctrl+C only ends the waiting)\n"
+STOPPING = "stopping: the jobs in flight are finished first (Ctrl+C only ends the waiting)\n"
 
 
 def pause(project: Project, only: tuple[str, ...], *, paused: bool) -> str:
-    """Begin nothing new in these queues (none named: in all, and no pages), or go on."""
+    """Begin no new jobs in these queues (none named: in all, and no pages), or resume them."""
     with Store(project.ledger_path) as store:
-        chosen = queues.chosen(store, only)
+        chosen = queues.chosen_queues(store, only)
         with store.immediate():
             for queue in chosen:
-                store.run("pause_queue", phase=queue["phase"], paused=int(paused))
+                queues.set_paused(store, queue.phase, paused=paused)
             if not only and paused:
-                store.run("set_fact", name="paused", value="1")
+                plan.set_fact(store, "paused", "1")
             elif not only:
-                store.run("forget_fact", name="paused")
+                plan.forget_fact(store, "paused")
     what = ", ".join(only) or "everything"
-    return f"{what} is paused: ledger resume" if paused else f"{what} goes on with `ledger spawn`"
+    return f"{what} is paused: ledger resume" if paused else f"{what} resumes with `ledger spawn`"
 
 
 def refuse_paused(store: Store, phases: set[int], *, pages: bool) -> None:
-    """A run that could begin nothing would wait for ever.
+    """Refuse a run that could begin nothing, since it would wait for ever.
 
     Raises:
-        LedgerError: all that waits is paused.
+        PausedError: everything that is pending is paused.
     """
     waiting = {count.phase for count in store.counts() if count.pending}
-    rows = [row for row in queues.all_queues(store) if row["phase"] in waiting & phases]
-    other = pages and any(phase not in {row["phase"] for row in rows} for phase in waiting)
-    everything = store.value("fact", name="paused") is not None
-    if (everything and waiting) or (rows and all(row["paused"] for row in rows) and not other):
-        names = ", ".join(row["name"] for row in rows if row["paused"]) or "everything"
+    rows = [row for row in queues.queue_rows(store) if row.phase in waiting & phases]
+    other = pages and any(phase not in {row.phase for row in rows} for phase in waiting)
+    everything = plan.read_fact(store, "paused") is not None
+    if (everything and waiting) or (rows and all(row.paused for row in rows) and not other):
+        names = ", ".join(row.name for row in rows if row.paused) or "everything"
         raise PausedError(f"paused: {names}", remedy="ledger resume, then `ledger spawn` again")
 
 
 class PausedError(LedgerError):
-    """All that there is to do is paused."""
+    """Everything that is pending is paused."""
 
     exit_code = Exit.LOCKED
 
 
 def cancel(project: Project, only: tuple[str, ...], *, key: str | None, uncertain: bool) -> int:
-    """Take the waiting jobs of these queues out of the ledger; returns how many.
+    """Remove the waiting jobs of these queues from the ledger; returns how many.
 
-    With `uncertain` only those that are held since they may have had their effect.
+    With `uncertain` only those that are parked since they may have had their effect.
     """
     with Store(project.ledger_path) as store:
-        chosen = {row["phase"]: row["name"] for row in queues.chosen(store, only)}
+        chosen = {row.phase: row.name for row in queues.chosen_queues(store, only)}
         with store.immediate():
             if uncertain:
-                rows = store.rows("uncertain_jobs")
-                jobs = [
-                    row["id"] for row in rows if row["open"] and row["queue"] in chosen.values()
-                ]
+                rows = store.reports.uncertain_jobs()
+                jobs = [row.id for row in rows if row.open and row.queue in chosen.values()]
             else:
                 jobs = [
-                    row["id"]
+                    job
                     for phase, name in chosen.items()
-                    for row in store.rows(
-                        "waiting_in_queue", phase=phase, key=f"{name}/{key}" if key else None
-                    )
+                    for job in queues.waiting_jobs(store, phase, f"{name}/{key}" if key else None)
                 ]
             queues.drop_jobs(store, jobs)
     return len(jobs)
 
 
 def stop(project: Project, *, now: bool) -> str:
-    """Tell the run that goes on here to end, and wait until it has.
+    """Ask the run in progress to end, and wait until it has.
 
     Raises:
-        LedgerError: nothing goes on here.
+        LedgerError: no run is in progress.
     """
     pid = _coordinator(project)
     if pid is None:
@@ -101,7 +97,7 @@ def stop(project: Project, *, now: bool) -> str:
     sys.stderr.flush()
     while _coordinator(project) == pid:
         time.sleep(LOOK_SECONDS)
-    return "stopped; `ledger spawn` goes on from here"
+    return "stopped; `ledger spawn` continues from here"
 
 
 def _coordinator(project: Project) -> int | None:
@@ -113,7 +109,7 @@ def _coordinator(project: Project) -> int | None:
 
 
 def detach(project: Project, arguments: list[str]) -> Exit:
-    """Start `ledger` with these arguments in a session of its own, and see it begin."""
+    """Start `ledger` with these arguments in a session of its own; return once its run has begun."""
     words = [word for word in arguments if word != "--detach"]
     log, before = project.state / "logs" / "spawn.log", _latest_run(project)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -133,16 +129,16 @@ def detach(project: Project, arguments: list[str]) -> Exit:
     sys.stdout.write(
         f"running in the background (pid {process.pid})\n"
         "  ledger attach    watch it          ledger stop    end it\n"
-        f"  what it says goes to {log.relative_to(project.root)}\n"
+        f"  its output goes to {log.relative_to(project.root)}\n"
     )
     return Exit.DONE
 
 
 def _latest_run(project: Project) -> int:
-    """The number of the run that was begun last: what is refused never gets one."""
+    """The number of the latest run, or 0; a refused run gets no number."""
     try:
         with Store(project.ledger_path, read_only=True) as store:
-            run = store.last_run()
+            run = store.runs.latest()
     except (LedgerError, OperationalError):  # none yet, or it is being migrated
         return 0
-    return int(run["id"]) if run is not None else 0
+    return run.id if run is not None else 0

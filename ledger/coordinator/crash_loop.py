@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from ledger.process.retry import backoff_seconds
 
 CRASH_LOOP_LIMIT = 3
-"""How often each of the workers that start together may die in a row; going on would be for ever."""
+"""Deaths in a row, for each worker that may start at the same time, after which the run ends."""
 
 
 @dataclass(slots=True)
 class CrashLoop:
-    """Counts the workers that died in a row without blame on a job.
+    """Counts the workers that died in a row without a job to charge.
 
-    A worker that cannot start says nothing about the installation while others of the run do
-    jobs: it may have been killed. So failed starts count only while no other worker is at work,
+    A failed start is no evidence against the installation while other workers of the run do jobs:
+    that worker may have been killed. So failed starts count only while no other worker is at work,
     and only as long as nothing is settled from one to the next. While they do not count, the next
     start waits, longer each time. `width` is how many workers may start at the same time, and so
     may die of one cause; `settled` is how many jobs were settled when the run began.
@@ -28,12 +28,12 @@ class CrashLoop:
     _not_before: float = field(default=0.0)
 
     def reset(self) -> None:
-        """A worker got as far as a job: workers can start."""
+        """Forget all deaths: a worker held a job, so workers can start."""
         self.deaths = self._uncounted = 0
         self._not_before = 0.0
 
     def add_failed_start(self, *, settled: int, others_at_work: bool, now: float) -> None:
-        """A worker died before it held a job; `settled` jobs of the ledger are settled by now."""
+        """Count a worker that died before it held a job; `settled` jobs are settled by now."""
         if settled != self.settled:
             self.deaths, self.settled = 0, settled
         if others_at_work:
@@ -45,14 +45,14 @@ class CrashLoop:
             self.deaths += 1
 
     def add_failed_settlement(self) -> None:
-        """A worker raised while it settled: that would come again whatever the others do."""
+        """Count a worker that raised while it settled: every other one would raise as well."""
         self.deaths += 1
 
     @property
     def is_certain(self) -> bool:
-        """Whether to give up."""
+        """Whether to end the run."""
         return self.deaths >= CRASH_LOOP_LIMIT * self.width
 
     def is_waiting(self, now: float) -> bool:
-        """Whether the next start had better wait, as long as others are at work."""
+        """Whether to delay the next start, as long as other workers are at work."""
         return now < self._not_before

@@ -1,4 +1,4 @@
-"""Everything that can be known before the first worker starts, checked, and told all together."""
+"""Preflight: check all that can be checked before the first worker starts; report it together."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def check_before_spawn(
     project: Project, store: Store, queues: Iterable[int] | None = None
 ) -> list[str]:
-    """Refuse what cannot work; returns warnings about what was edited after it was planned.
+    """Refuse a run that cannot succeed; returns warnings about edits after the plan.
 
-    `queues` are the phases of those that the run is about; None: all.
+    `queues` are the phases of the queues that the run is about; None: all.
 
     Raises:
         BadInputError: with every problem.
@@ -44,7 +44,7 @@ def check_before_spawn(
     ]
     if problems:
         raise BadInputError(problems)
-    if project.settings.site.kind == "bulk":  # made from nothing that could have been edited
+    if project.settings.site.kind == "bulk":  # without sources that could have been edited
         return []
     return _edited_since(project, facts.get("sources", {}))
 
@@ -64,7 +64,7 @@ def _check_settings(project: Project, planned: str) -> list[Problem]:
         Problem(
             SETTINGS_FILE,
             "was edited after the plan was made from it",
-            "run `ledger init` to plan again; what stays the same stays done",
+            "run `ledger init` to plan again; unchanged jobs stay done",
         )
     ]
 
@@ -79,11 +79,11 @@ def _check_folder(project: Project) -> list[Problem]:
 
 
 def _check_room(project: Project, store: Store, job_bytes: dict[str, int]) -> list[Problem]:
-    """Whether the disk has room for what waits, by the plan's estimate."""
+    """Check that the disk has room for the pending jobs, by the plan's estimate."""
     if not job_bytes:
         return []
-    waiting = store.waiting(job_bytes)
-    needed = sum(max(0, row["jobs"] * job_bytes[row["kind"]] - row["bytes"]) for row in waiting)
+    waiting = store.reports.waiting_rows(job_bytes)
+    needed = sum(max(0, row.jobs * job_bytes[row.kind] - row.bytes) for row in waiting)
     free = shutil.disk_usage(project.root).free
     if needed <= free:
         return []
@@ -106,15 +106,15 @@ def _check_embedder(project: Project, store: Store) -> list[Problem]:
 
 
 def _edited_since(project: Project, planned: Stamps) -> list[str]:
-    """What was edited since the plan: the run goes by the plan, and says so."""
+    """Warn about what was edited since the plan: the run follows the plan."""
     now = source_stamps(project)
     what = {
         "corpus": "the corpus was edited after it was planned: this run builds the planned one",
-        "templates": "templates were edited after the plan: pages that are done keep the old look",
+        "templates": "templates were edited after the plan: pages that are done are not rendered again",
         "program": "the program was changed after the plan: pages that are done stay as they are",
     }
     return [
-        f"{text}; `ledger init` takes the edit up"
+        f"{text}; `ledger init` plans with the edit"
         for name, text in what.items()
         if now[name] != planned.get(name)
     ]

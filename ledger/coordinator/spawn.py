@@ -1,4 +1,4 @@
-"""`ledger spawn` and `ledger retry`: build what is planned, put back what failed."""
+"""`ledger spawn` and `ledger retry`: build what is planned, requeue what failed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NICENESS = 10
 
 @dataclass(frozen=True, slots=True)
 class SpawnOptions:
-    """What `ledger spawn` was asked for; the names are those of its options."""
+    """Options of `ledger spawn`, by their names."""
 
     workers: int | None = None
     keep_going: bool = False
@@ -55,7 +55,7 @@ class SpawnOptions:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What `--only` names, with what that needs: kinds and the phases of queues; None: all."""
+    """Kinds and phases of queues that `--only` names, with all that these need; None: all."""
 
     kinds: set[str] | None = None
     queues: frozenset[int] = frozenset()
@@ -72,7 +72,7 @@ class Watcher(Protocol):
 
 
 class Finished(NamedTuple):
-    """How a run ended: its exit code, and the queues whose budget allows no more jobs."""
+    """The end of a run: its exit code, and the queues whose budget allows no more jobs."""
 
     code: Exit
     exhausted: list[QueueRow]
@@ -99,15 +99,15 @@ def run(
 
 
 def _prepare(project: Project, store: Store, options: SpawnOptions, chosen: Chosen) -> list[str]:
-    """Set what the run is about and what limits it; returns warnings.
+    """Select the jobs of the run and set its limits; returns warnings.
 
     Raises:
-        LedgerError: with everything that keeps it from running.
+        LedgerError: with everything that prevents the run.
     """
-    names = [queue["name"] for queue in queues.all_queues(store) if queue["name"] in options.only]
+    names = [queue.name for queue in queues.queue_rows(store) if queue.name in options.only]
     checks.set_spawn_limits(store, names, options.limits)
     checks.refresh_prices(project, store)
-    warnings = _put_back_damaged(project, store)
+    warnings = _requeue_damaged(project, store)
     store.select(kinds=chosen.kinds, queues=chosen.queues, documents=options.limit)
     pages = chosen.kinds is None or bool(chosen.kinds)
     refuse_paused(store, _phases(store, chosen), pages=pages)
@@ -116,7 +116,7 @@ def _prepare(project: Project, store: Store, options: SpawnOptions, chosen: Chos
 
 
 def _plan_queues_only(project: Project) -> None:
-    """A project that has nothing but queues needs no planning by hand."""
+    """Plan a project that has only queues, so that no `ledger init` is needed."""
     if project.settings.site.kind != "bulk":
         return
     with suppress(LedgerError), Store(project.ledger_path, read_only=True) as store:
@@ -147,44 +147,44 @@ def _supervise(
 
 
 def _finish(project: Project, store: Store, *, quiet: bool) -> None:
-    """What a kind of site does when all its pages are there."""
+    """Do what a kind of site does when all its pages are made."""
     said = load_site(project.settings.site.kind).finish(project, PlannedBefore(store))
     if said and not quiet:
         click.echo(said, err=True)
 
 
-def _put_back_damaged(project: Project, store: Store) -> list[str]:
-    """Put back jobs whose files are not what they were; returns what there is to say of it.
+def _requeue_damaged(project: Project, store: Store) -> list[str]:
+    """Requeue the jobs whose files were changed or lost; returns warnings about them.
 
-    Of every done job the size is looked at. What a run made that did not end cleanly is hashed:
-    after a power cut a file may have its name and its size, and not its bytes.
+    The files of all done jobs are compared by size. Those of a run that did not end cleanly are
+    hashed: after a power cut a file may have its name and its size, and not its bytes.
     """
-    said = []
+    warnings = []
     unproven = store.reports.unproven_file_rows()
     if unproven:
         damages = hash_outputs(project.root, unproven).damages
         if damages:
             requeue(project, store, damages)
-            said.append(
+            warnings.append(
                 f"the last run did not end cleanly, and {counted(len(damages), 'file')} of the "
                 f"{len(unproven):,} that it made are damaged; they are built again"
             )
     lost = requeue_lost_outputs(project, store)
     if lost:
-        said.append(f"{lost:,} done jobs had lost their files; they are built again")
-    return said
+        warnings.append(f"{counted(lost, 'done job')} had lost files, which are built again")
+    return warnings
 
 
 def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
-    """What `--only` means: names of queues or of kinds, and all that these need.
+    """Resolve `--only`: names of queues or of kinds, and all that these need.
 
     Raises:
-        LedgerError: there is nothing of that name.
+        LedgerError: no queue or kind has that name.
     """
     if not only:
         return Chosen()
     kinds = kinds_of_site(project.settings.site.kind)
-    names = [queue["name"] for queue in queues.all_queues(store)]
+    names = [queue.name for queue in queues.queue_rows(store)]
     planned = [name for name, kind in kinds.items() if kind.sites != ("bulk",)]
     unknown = sorted(set(only) - set(planned) - set(names))
     if unknown:
@@ -197,12 +197,12 @@ def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
 
 
 def _phases(store: Store, chosen: Chosen) -> set[int]:
-    every = {queue["phase"] for queue in queues.all_queues(store)}
+    every = {queue.phase for queue in queues.queue_rows(store)}
     return every if chosen.kinds is None else every & chosen.queues
 
 
 def preview(project: Project, options: SpawnOptions) -> dict[str, int]:
-    """How many jobs would be built, by kind or queue; nothing is written."""
+    """Count the jobs that would be built, by kind or queue; nothing is written."""
     _plan_queues_only(project)
     with Store(project.ledger_path, read_only=True) as store:
         chosen = _choose(project, store, options.only)
@@ -222,9 +222,9 @@ def put_back(
     only: str | None = None,
     uncertain: bool = False,
 ) -> int:
-    """Put jobs back to pending; returns how many."""
+    """Requeue jobs; returns how many."""
     with Store(project.ledger_path) as store:
-        phase = queues.chosen(store, [only])[0]["phase"] if only else None
+        phase = queues.chosen_queues(store, [only])[0].phase if only else None
         return store.retry(
             failed_only=failed_only, kind=kind, key=key, phase=phase, uncertain=uncertain
         )

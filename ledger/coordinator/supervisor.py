@@ -1,4 +1,4 @@
-"""The coordinator of a run: starts workers, watches them, restarts the dead, reaps, drains."""
+"""The coordinator of a run: starts workers, watches them, replaces dead ones, reaps, drains."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class RunOptions:
 
 @dataclass(slots=True)
 class Child:
-    """A worker of this coordinator; `drained`: it was asked to leave since nothing is left to do."""
+    """A worker of this coordinator; `drained`: it was asked to leave since no job is left."""
 
     number: int
     process: RunningWorker
@@ -139,8 +139,8 @@ class Supervisor:
     def _fill_vacancies(self) -> bool:
         """Start the workers that are missing; return whether there is work left for any.
 
-        No more of them at once than there are cores: twelve that start together on two
-        cores are all late, while one that starts alone is at work in a third of a second.
+        At most as many at once as there are cores: twelve that start together on two cores are
+        all slow, while one that starts alone is at work in a third of a second.
         """
         if self.stopping or not self._vacant or self.store.outlook(self.run).over:
             return False
@@ -160,7 +160,7 @@ class Supervisor:
         return True
 
     def _apply_throttle(self) -> None:
-        """Allow no new claims for as long as the machine is busy or hot."""
+        """Prevent new claims for as long as a limit of the throttle is exceeded."""
         why = self.options.throttle.why()
         if why != self.throttled:
             self.throttled = why
@@ -186,9 +186,7 @@ class Supervisor:
         if not any(count.pending or count.running for count in counts):
             return Exit.DONE
         waiting = {count.phase for count in counts if count.pending}
-        exhausted = any(
-            row["exhausted"] for row in self.store.rows("queues") if row["phase"] in waiting
-        )
+        exhausted = any(row.exhausted for row in queue_rows(self.store) if row.phase in waiting)
         return Exit.BUDGET if exhausted else Exit.LOCKED
 
     def counts(self) -> list[KindCount]:
@@ -246,7 +244,7 @@ class Supervisor:
         )
 
     def _collect(self) -> None:
-        """Deal with the workers that have ended: clean exit, drained before it began, or death."""
+        """Handle the workers that have ended: clean exit, drained before it began, or death."""
         ended = [(child, child.process.exit_code()) for child in self.children]
         for child, code in ended:
             if code is None:
@@ -263,7 +261,7 @@ class Supervisor:
                 self._replace_dead(child, worker, code)
 
     def _drain_idle(self) -> None:
-        """Drain the idle workers when nothing is left to do, instead of letting each find out."""
+        """Drain the idle workers when no job is left, so that none has to find out by itself."""
         if self.children and self.store.outlook(self.run).over:
             for child in self.children:
                 child.drained = True
@@ -301,7 +299,7 @@ class Supervisor:
         job = job_in_flight(self.project, worker) if worker is not None else None
         held_jobs = worker is not None and self._has_begun(worker)
         if worker is not None:
-            # a worker that a second interrupt ended says nothing against its job
+            # a worker that a second interrupt ended is no evidence against its job
             charge = job is not None and not self.interrupted
             self._recover(worker, _cause(code), self._death(child, worker, code), charge=charge)
             self._dead.append(worker)
@@ -328,10 +326,10 @@ class Supervisor:
         )  # fmt: skip
 
     def _has_begun(self, worker: int) -> bool:
-        """Whether a worker has held a job: such a one was able to start."""
+        """Whether a worker has held a job, and so was able to start."""
         at_work = worker_state.in_flight(self._slots, worker)
         return at_work is not None and bool(
-            at_work.job or at_work.finished or self.store.rows("leases_of", worker=worker)
+            at_work.job or at_work.finished or self.store.reaper.leases_of(worker)
         )
 
     def _are_at_work(self) -> bool:
@@ -349,7 +347,7 @@ class Supervisor:
     def _reap_expired(self) -> None:
         """Reap the leases that expired under workers of other coordinators.
 
-        At the second look, and not before the watchdog has ended a worker that was still alive.
+        Only at the second check, and after the watchdog has ended a worker that was still alive.
         """
         suspects, self._suspects = self._suspects, self.store.expired()
         suspects = {token for token in suspects if self._is_dead_or_unreachable(token)}
@@ -372,10 +370,10 @@ class Supervisor:
 
     def _silence(self) -> Reason:
         return Reason(
-            "the worker gave no sign of life for longer than its lease, and was ended",
+            "the worker sent no heartbeat for longer than its lease, and was killed",
             context=f"lease of {self.project.settings.workers.lease_seconds:g} s",
-            remedy="find out what the job waits for; a longer [workers] lease_seconds helps "
-            "where a single step takes long",
+            remedy="find out what the job waits for; if a single step takes that long, raise "
+            "[workers] lease_seconds",
         )
 
     @property
@@ -385,13 +383,13 @@ class Supervisor:
     # -- the end ------------------------------------------------------------------------
 
     def drain(self) -> None:
-        """Ask every worker to finish the job in flight, claim no more, and leave."""
+        """Ask every worker to finish the job in flight, claim no other, and exit."""
         self.stopping = True
         for child in self.children:
             child.process.drain()
 
     def _kill_all(self) -> None:
-        """Kill and recover the workers that are left when the run ends otherwise than by itself."""
+        """Kill and recover the workers that are left when the run ends early."""
         for child in self.children:
             child.process.kill()
         for child in self.children:
@@ -424,7 +422,7 @@ class Supervisor:
 
         handlers = {signal.SIGINT: stop, signal.SIGTERM: stop, signal.SIGCHLD: wake}
         if threading.current_thread() is not threading.main_thread():
-            handlers = {}  # as a library in a thread: signals are the program's own business
+            handlers = {}  # as a library in a thread: the program handles its signals
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
@@ -451,7 +449,7 @@ def _cause(code: int) -> str:
 def _death(cause: str, child: Child) -> Reason:
     hint = "the kernel may have needed its memory: see `dmesg`" if "SIGKILL" in cause else ""
     return Reason(
-        f"the worker died while it was at this job: {cause}",
+        f"the worker died while it ran this job: {cause}",
         context="; ".join(filter(None, [hint, _tail(child.errors)])) or "it left no message",
         remedy="find out what this job does that kills a process (memory? a template that never "
         "ends?), fix it, then `ledger retry --failed` and `ledger spawn`",

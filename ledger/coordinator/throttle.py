@@ -23,10 +23,10 @@ class Throttle:
         """Return warnings about limits that this machine cannot measure, and so does not keep."""
         if self.temperature is None or hottest_sensor() is not None:
             return []
-        return ["no sensor tells a temperature on this machine: --temp holds nothing back"]
+        return ["this machine has no temperature sensor: --temp has no effect"]
 
     def why(self) -> str | None:
-        """Return the reason to begin no job now; None if there is none."""
+        """Return why no job may begin now; None if jobs may."""
         if self.load is not None and (load := os.getloadavg()[0]) > self.load:
             return f"the load is {load:.1f}, more than {self.load:g}"
         if self.memfree is not None and (free := _free_memory()) < self.memfree:

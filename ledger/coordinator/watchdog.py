@@ -1,9 +1,9 @@
 """Watchdog: kills workers that sent no heartbeat for longer than their lease.
 
-To reap the lease is not enough. A worker that was stopped in the middle of a job continues it
-when it wakes, while another already runs the same job; and one that was stopped within a
-transaction keeps all others from writing, the coordinator too. So a silent worker is killed first,
-and its leases are reaped once it is dead. That happens in a thread that only reads, since the
+Reaping the lease is not enough. A worker that was stopped in the middle of a job continues it
+when it is resumed, while another already runs the same job; and one that was stopped within a
+transaction blocks all other writers, the coordinator included. So a silent worker is killed first,
+and its leases are reaped once it is dead. The watchdog is a thread that only reads, since the
 write lock may be what is stuck.
 """
 
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ledger.project.load import Project
-    from ledger.store.connection import Row, WriteLockOwner
+    from ledger.store.connection import WriteLockOwner
+    from ledger.store.rows import WorkerRow
 
 LOOK_SECONDS = 1.0
 
 
 class Watchdog:
-    """Watches all workers of a ledger, also those that another coordinator left behind.
+    """Watches all workers of a ledger, also those that another coordinator left.
 
     A lease has to be found expired twice: when a whole run was stopped and continues (Ctrl+Z,
     `fg`), all leases are found expired before their holders could renew them. `evicted` are the
@@ -49,7 +50,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, daemon=True, name="watchdog")
 
     def __enter__(self) -> Self:
-        """Start to look about once a second."""
+        """Start to check about once a second."""
         self._thread.start()
         return self
 
@@ -60,7 +61,7 @@ class Watchdog:
     def _watch(self) -> None:
         with Store(self._project.ledger_path, read_only=True) as store:
             while not self._over.wait(LOOK_SECONDS):
-                with suppress(OperationalError):  # busy, without WAL: it looks again
+                with suppress(OperationalError):  # busy, without WAL: it checks again
                     self.look(store)
 
     def look(self, store: Store) -> None:
@@ -68,12 +69,12 @@ class Watchdog:
 
         While no process can write, none can renew: then an expired lease proves nothing.
         """
-        workers = {row["id"]: row for row in store.open_workers()}
+        workers = {row.id: row for row in store.runs.open_worker_rows()}
         writer, stuck_for = self._stuck_writer(store)
         if writer is not None:
             self._suspects = set()
             if stuck_for > self._lease_seconds and _is_stopped(writer.pid):
-                self._evict(*(row for row in workers.values() if row["pid"] == writer.pid))
+                self._evict(*(row for row in workers.values() if row.pid == writer.pid))
             return
         leases = store.expired_leases()
         silent = {leases[token] for token in leases.keys() & self._suspects}
@@ -81,7 +82,7 @@ class Watchdog:
         self._suspects = set(leases)
 
     def _stuck_writer(self, store: Store) -> tuple[WriteLockOwner | None, float]:
-        """Return the process that was in its write transaction at the last look already, and for how long."""
+        """Return the process that has been in one write transaction since the last check, and how long."""
         writer, now = store.writer(), store.now()
         known, since = self._writer
         if writer is not None and writer == known:
@@ -89,22 +90,22 @@ class Watchdog:
         self._writer = writer, now
         return None, 0.0
 
-    def _evict(self, *workers: Row) -> None:
+    def _evict(self, *workers: WorkerRow) -> None:
         folder = self._project.state / "workers"
         for worker in workers:
-            if not worker_state.is_alive(folder, worker["id"]):
+            if not worker_state.is_alive(folder, worker.id):
                 continue
-            self.evicted.add(worker["id"])
+            self.evicted.add(worker.id)
             try:
-                _kill(worker["pid"], partial(worker_state.is_alive, folder, worker["id"]))
+                _kill(worker.pid, partial(worker_state.is_alive, folder, worker.id))
             except ProcessLookupError:
                 continue
             except PermissionError:  # another user's: only the fencing token protects its jobs
-                self.unreachable.add(worker["id"])
+                self.unreachable.add(worker.id)
 
 
 def _is_stopped(pid: int) -> bool:
-    """Whether a process is stopped by a signal; False where the system does not say."""
+    """Whether a process is stopped by a signal; False where the system does not report it."""
     try:
         facts = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
     except OSError:

@@ -1,7 +1,7 @@
 """The health of a project: a registry of checks, each a function that yields findings.
 
-`ledger doctor` runs all of them; none of them writes. A check whose findings can be fixed without
-harm has a second function, which is called with them.
+`ledger doctor` runs all of them; none of them writes. A check whose findings can be fixed safely
+has a second function, which is called with them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check by name; `done` says what its `fix` did with each finding.
+    """A check by name; `done` describes what its `fix` did with each finding.
 
-    `always`: it also makes sense when the ledger cannot be read.
+    `always`: it also runs when the ledger cannot be read.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Check:
 AGAIN = "`ledger spawn` builds it again"
 
 # Fixed in this order: the counters first, since every later change of a job moves them; runs
-# after files, since `spawn` hashes what an open run made, and a closed one's it trusts.
+# after files, since `spawn` hashes the files of an open run and trusts those of a closed one.
 CHECKS = (
     Check("sqlite", machine.sqlite, always=True),
     Check("filesystem", machine.filesystems, always=True),
@@ -82,10 +82,10 @@ class Looked:
 
 
 def examine(project: Project, *, building: bool) -> list[Looked]:
-    """Run every check; `building` says whether another process is planning or building here.
+    """Run every check; `building`: another process is planning or building here.
 
     Raises:
-        LedgerError: there is no ledger to look at.
+        LedgerError: there is no ledger to check.
     """
     with closing(CheckContext(project, building=building)) as context:
         return [Looked(check, tuple(_look(check, context))) for check in CHECKS]
@@ -93,17 +93,17 @@ def examine(project: Project, *, building: bool) -> list[Looked]:
 
 def _look(check: Check, context: CheckContext) -> list[Finding]:
     if not (check.always or context.readable):
-        return [note("not looked at: the ledger has to be repaired first", context.name)]
+        return [note("skipped: the ledger has to be repaired first", context.name)]
     found: list[Finding] = []
     try:
         found.extend(check.look(context))
-    except LedgerError as problem:  # one check that cannot go on does not stop the others
+    except LedgerError as problem:  # a check that cannot continue does not stop the others
         found.append(refused(problem))
     return found
 
 
 def fix(project: Project, store: Store, looked: Iterable[Looked]) -> None:
-    """Let every check that found something wrong fix it, if it can."""
+    """Let every check fix what it found wrong, if it can."""
     for item in looked:
         if item.bad and item.check.fix:
             item.check.fix(project, store, item.bad)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger.errors import OS_REMEDIES, LedgerError
 from ledger.store.connection import MOVE_AWAY, Database, T, migrations
+from ledger.store.health import integrity_faults
 from ledger.store.plan import read_facts
 from ledger.store.store import Store
 
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from ledger.project.load import Project
     from ledger.store.connection import Row
 
-# By a prefix of SQLite's own name for the error; for others there is only SQLite's message.
+# By a prefix of SQLite's own name for the error; of other errors SQLite's message is shown.
 REMEDIES = {
     "SQLITE_CORRUPT": MOVE_AWAY,
     "SQLITE_NOTADB": MOVE_AWAY,
     "SQLITE_IOERR": OS_REMEDIES[errno.EIO],
-    "SQLITE_BUSY": "another process holds it: wait for that one, then look again",
+    "SQLITE_BUSY": "another process holds it: wait for that process, then run ledger doctor again",
     "SQLITE_READONLY": "a writer was cut off and has to be rolled back: ledger doctor --fix",
     "SQLITE_FULL": OS_REMEDIES[errno.ENOSPC],
     "SQLITE_CANTOPEN": f"{OS_REMEDIES[errno.EACCES]} (.ledger/ and all files in it)",
@@ -42,13 +43,13 @@ class UnreadableError(LedgerError):
         super().__init__(
             f"{path.name} cannot be read or written: {cause}",
             context=f"{path} ({name or type(cause).__name__})",
-            remedy=[*remedies, "look again: ledger doctor"][0],
+            remedy=[*remedies, "check again: ledger doctor"][0],
         )
 
 
 @contextmanager
 def with_remedy(ledger: Database | Store) -> Iterator[None]:
-    """Turn what SQLite says about a file into a refusal with its remedy.
+    """Convert errors of SQLite into a refusal with its remedy.
 
     Raises:
         UnreadableError: in place of any error of the driver.
@@ -60,7 +61,7 @@ def with_remedy(ledger: Database | Store) -> Iterator[None]:
 
 
 class InspectedDatabase(Database):
-    """A read-only connection to a ledger of any version; what SQLite refuses has its remedy."""
+    """A read-only connection to a ledger of any version; errors of SQLite come with a remedy."""
 
     version: int
 
@@ -79,27 +80,27 @@ class InspectedDatabase(Database):
             raise UnreadableError(path, refusal.__cause__) from refusal
 
     def rows(self, name: str, /, **values: Any) -> list[Row]:
-        """As always, but an error has its remedy."""
+        """Run as the base class does; an error comes with its remedy."""
         with with_remedy(self):
             return super().rows(name, **values)
 
     def read(self, shape: type[T], name: str, /, **values: Any) -> list[T]:
-        """As always, but an error has its remedy."""
+        """Run as the base class does; an error comes with its remedy."""
         with with_remedy(self):
             return super().read(shape, name, **values)
 
     def value(self, name: str, /, **values: Any) -> Any:
-        """As always, but an error has its remedy."""
+        """Run as the base class does; an error comes with its remedy."""
         with with_remedy(self):
             return super().value(name, **values)
 
     def check_version(self, have: int) -> None:
-        """Accept any."""
+        """Accept any version."""
         self.version = have
 
 
 class HealthStore(Store):
-    """A ledger opened for checks: read-only, and of whatever version."""
+    """A ledger opened for checks: read-only, of any version."""
 
     def __init__(self, path: Path) -> None:
         database = InspectedDatabase(path)
@@ -108,7 +109,7 @@ class HealthStore(Store):
 
 
 class CheckContext:
-    """What one round of checks looks at; `building`: a live coordinator may change it meanwhile."""
+    """Input of one round of checks; `building`: a live coordinator may change it meanwhile."""
 
     def __init__(self, project: Project, *, building: bool) -> None:
         self.project = project
@@ -118,8 +119,8 @@ class CheckContext:
     def faults(self) -> list[LedgerError]:
         """The reasons not to trust the ledger file; empty if it is sound.
 
-        Looked at twice: an idle ledger is read without locks, and would seem torn if a build
-        began just then. The second look sees that build, and locks.
+        Checked twice: an idle ledger is read without locks, and would appear torn if a build
+        began at that moment. The second check sees that build, and locks.
         """
         return self._faults() and self._faults()
 
@@ -151,11 +152,10 @@ class CheckContext:
     def _faults(self) -> list[LedgerError]:
         try:
             with HealthStore(self.project.ledger_path) as ledger:
-                said = [str(row[0]) for row in ledger.rows("integrity_check")]
+                faults = integrity_faults(ledger)
         except UnreadableError as fault:
             return [fault]
         return [
             LedgerError(f"{self.name} is damaged: {text}", context=self.name, remedy=MOVE_AWAY)
-            for text in said
-            if text != "ok"
+            for text in faults
         ]

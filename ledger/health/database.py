@@ -1,4 +1,4 @@
-"""Checks of the ledger file: whole, of our version, without loose ends, rightly counted, planned."""
+"""Checks of the ledger file: integrity, schema version, references, counters, plan."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from ledger.fingerprint import fingerprint
 from ledger.health.finding import error, ok, refused, warning
+from ledger.store import health
 from ledger.store.connection import MOVE_AWAY, migrations
 from ledger.store.plan import Documents
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +24,7 @@ DOCUMENTS_AT_ONCE = 1000
 
 
 def integrity(context: CheckContext) -> Iterator[Finding]:
-    """The file is whole, page by page and index by index."""
+    """SQLite finds every page and index of the file sound."""
     for fault in context.faults:
         yield refused(fault)
     if not context.faults:
@@ -43,52 +45,48 @@ def schema(context: CheckContext) -> Iterator[Finding]:
         )
     elif have < want:
         yield warning(
-            f"the ledger has schema version {have}, this program wants {want}",
+            f"the ledger has schema version {have}, this program uses {want}",
             context.name,
             "run `ledger init` once; it migrates the ledger and keeps what is done",
         )
     else:
-        yield ok(f"schema version {have}, as this program wants it")
+        yield ok(f"schema version {have}, the one that this program uses")
 
 
 def references(context: CheckContext) -> Iterator[Finding]:
-    """No row names one that is not there."""
-    loose = Counter(
-        (row["table"], row["parent"]) for row in context.ledger.rows("foreign_key_check")
-    )
+    """No row refers to a missing one."""
+    loose = Counter((row.table, row.parent) for row in health.loose_references(context.ledger))
     for (table, parent), count in loose.items():
         yield error(
-            f"{count:,} rows of {table} name rows of {parent} that are not there",
+            f"{counted(count, 'reference')} from {table} to missing rows of {parent}",
             context.name,
             MOVE_AWAY,
         )
     if not loose:
-        yield ok("no row names one that is not there")
+        yield ok("no row refers to a missing one")
 
 
 def counters(context: CheckContext) -> Iterator[Finding]:
-    """The counters, by which phases follow one another, agree with counting the jobs."""
-    for row in context.ledger.rows("miscounted"):
+    """The counters, which decide when a phase is over, agree with the jobs."""
+    miscounts = health.miscounts(context.ledger)
+    for row in miscounts:
         yield error(
-            f"{row['kind']}, {row['class']}: {row['kept']:,} by the counters, "
-            f"{row['counted']:,} when counted",
+            f"{row.kind}, {row.class_}: {row.kept:,} by the counters, {row.counted:,} when counted",
             context.name,
         )
-    if not context.ledger.rows("miscounted"):
+    if not miscounts:
         jobs = sum(count.total + count.deselected for count in context.ledger.counts())
-        yield ok(f"{jobs:,} jobs, as the counters say")
+        yield ok(f"{counted(jobs, 'job')}, as the counters say")
 
 
 def recount(project: Project, store: Store, findings: Sequence[Finding]) -> None:
-    """Count the jobs anew."""
+    """Count the jobs again."""
     del project, findings
-    with store.immediate():
-        store.run("forget_counters")
-        store.run("recount")
+    health.recount(store)
 
 
 def plan(context: CheckContext) -> Iterator[Finding]:
-    """There is a plan, and the documents in it are those that it was made from."""
+    """There is a plan, and its documents have the texts that it was made from."""
     if not context.facts:
         yield error("nothing is planned", context.name, "ledger init")
         return
@@ -103,6 +101,8 @@ def plan(context: CheckContext) -> Iterator[Finding]:
                     MOVE_AWAY,
                 )
     if seen != wanted:
-        yield error(f"{seen:,} of {wanted:,} planned documents are there", context.name, MOVE_AWAY)
+        yield error(
+            f"{seen:,} of {counted(wanted, 'planned document')} found", context.name, MOVE_AWAY
+        )
     else:
-        yield ok(f"{wanted:,} documents are planned, with the texts that they had then")
+        yield ok(f"{counted(wanted, 'planned document')}, every text unchanged")

@@ -1,4 +1,4 @@
-"""`ledger doctor`: look at everything that can be wrong with a project, and fix what is safe to."""
+"""`ledger doctor`: check everything that can be wrong with a project; fix what can be fixed safely."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def check_health(project: Project, *, fix: bool, as_json: bool) -> Exit:
 
 
 def _fix(project: Project) -> tuple[list[Looked], list[Fixed]]:
-    """Look, fix, look again; a finding that is gone was fixed."""
-    with suppress(LedgerError):  # rolls back the transaction of a writer that was killed
+    """Check, fix, check again; a finding that is gone was fixed."""
+    with suppress(LedgerError):  # opening rolls back the transaction of a killed writer
         Store(project.ledger_path).close()
     before = examine(project, building=False)
     if not any(item.bad and item.check.fix for item in before):

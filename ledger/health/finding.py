@@ -1,4 +1,4 @@
-"""Findings of checks: how bad, what, where, and what to do about it."""
+"""Findings of checks: severity, description, place, remedy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Severity(StrEnum):
-    """How bad a finding is; errors and warnings make the exit code 1."""
+    """Severity of a finding; errors and warnings make the exit code 1."""
 
     OK = "ok"
     NOTE = "note"
@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check saw; `damage` is set when building a job again fixes it."""
+    """A finding of a check; `damage` is set if building a job again fixes it."""
 
     severity: Severity
     what: str
@@ -49,30 +49,30 @@ FIX = "ledger doctor --fix"
 
 
 def ok(what: str) -> Finding:
-    """A check that found nothing wrong, with its figure."""
+    """Report that a check found nothing wrong, with its figure."""
     return Finding(Severity.OK, what)
 
 
 def note(what: str, where: str = "", remedy: str = "") -> Finding:
-    """A fact that requires no action."""
+    """Report a fact that requires no action."""
     return Finding(Severity.NOTE, what, where, remedy)
 
 
 def warning(what: str, where: str = "", remedy: str = FIX) -> Finding:
-    """Wrong or risky, and nothing that is published suffers from it yet."""
+    """Report a fault or a risk that has not damaged anything published yet."""
     return Finding(Severity.WARNING, what, where, remedy)
 
 
 def error(what: str, where: str = "", remedy: str = FIX) -> Finding:
-    """Broken."""
+    """Report a fault."""
     return Finding(Severity.ERROR, what, where, remedy)
 
 
 def damaged(damage: Damage) -> Finding:
-    """A broken file that is fixed by building its job again."""
+    """Report a damaged file, which building its job again fixes."""
     return Finding(Severity.ERROR, f"{damage.path} {damage.what}", damage.path, FIX, damage)
 
 
 def refused(problem: LedgerError) -> Finding:
-    """A check could not do its work, for reasons that came with their remedy."""
+    """Report that a check could not run, with the remedy that the refusal names."""
     return error(problem.what, problem.context, problem.remedy)

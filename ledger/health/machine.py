@@ -1,4 +1,4 @@
-"""Checks of the machine: SQLite, filesystems, room, limits; and whether `spawn` would start."""
+"""Checks of the machine: SQLite, filesystems, free space, limits; and whether `spawn` would start."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from ledger.coordinator.preflight import check_before_spawn
 from ledger.errors import BadInputError
 from ledger.health.finding import Finding, Severity, note, ok, warning
 from ledger.project.load import STATE_FOLDER
+from ledger.store import health
 from ledger.store.connection import has_wal_reset_race, sqlite_version
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.health.context import CheckContext
 
-NEEDED_SQLITE = (3, 38, 0)  # STRICT tables are of 3.37, JSON is built in since 3.38
-# What a process has open beside the artefacts: the ledger with its -wal and -shm twice (the
-# heart has a connection of its own), slot, log, turnstile, pipes, Python's own.
+NEEDED_SQLITE = (3, 38, 0)  # STRICT tables since 3.37, JSON built in since 3.38
+# Files that a process has open besides the artefacts: the ledger with its -wal and -shm twice (the
+# heartbeat has a connection of its own), state file, log, write lock, pipes, those of Python.
 OPEN_FILES = 32
 FILES_PER_CHILD = 2
 THREADS_PER_WORKER = 3
@@ -48,11 +50,11 @@ def sqlite(context: CheckContext) -> Iterator[Finding]:
 
 
 def sqlite_finding(version: str) -> Finding:
-    """What there is to say of that version."""
+    """Judge a version of SQLite."""
     remedy = "pip install pysqlite3, which bundles a current one"
     if tuple(int(part) for part in version.split(".")) < NEEDED_SQLITE:
         wanted = ".".join(map(str, NEEDED_SQLITE))
-        what = f"SQLite {version} lacks STRICT tables or JSON, which came by {wanted}"
+        what = f"SQLite {version} lacks STRICT tables or JSON, which came with {wanted}"
         return Finding(Severity.ERROR, what, "sqlite", remedy)
     if has_wal_reset_race(version):
         return note(
@@ -63,15 +65,15 @@ def sqlite_finding(version: str) -> Finding:
     return ok(f"SQLite {version} with a write-ahead log")
 
 
-# -- where the files lie ----------------------------------------------------------------------
+# -- filesystems ------------------------------------------------------------------------------
 
 
 def filesystems(context: CheckContext) -> Iterator[Finding]:
-    """Ledger and output lie on a local disk, where locks and shared memory do what they say."""
+    """Ledger and output lie on a local disk, where locks and shared memory are reliable."""
     try:
         mounts = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
     except OSError:
-        yield note("the kinds of the filesystems cannot be told on this system")
+        yield note("this system does not report the kinds of its filesystems")
         return
     for what, path in (
         ("the ledger", context.project.state),
@@ -93,10 +95,10 @@ def filesystem_of(path: Path, mounts: str) -> str:
 
 
 def filesystem_finding(what: str, path: Path, kind: str) -> Finding:
-    """What there is to say of a filesystem of that kind."""
+    """Judge the kind of filesystem that the ledger or the output lies on."""
     if kind in NETWORKS or kind.startswith("fuse."):
         return warning(
-            f"{what} lies on {kind}, where locks and the write-ahead log are not to be trusted",
+            f"{what} lies on {kind}, where locks and the write-ahead log are not reliable",
             str(path),
             "build on a local disk, and copy the site from there",
         )
@@ -107,11 +109,11 @@ def filesystem_finding(what: str, path: Path, kind: str) -> Finding:
     return ok(f"{what} lies on {kind}")
 
 
-# -- room and limits --------------------------------------------------------------------------
+# -- space and limits -------------------------------------------------------------------------
 
 
 def ready(context: CheckContext) -> Iterator[Finding]:
-    """`ledger spawn` would start: what it looks at before its first worker, the room among it."""
+    """`ledger spawn` would start: its preflight checks pass, free space among them."""
     try:
         for text in check_before_spawn(context.project, context.ledger):
             yield note(text, str(context.project.root), "ledger init")
@@ -127,20 +129,23 @@ def ready(context: CheckContext) -> Iterator[Finding]:
 
 def inodes(context: CheckContext) -> Iterator[Finding]:
     """The filesystem can hold as many new files as are planned."""
-    disk, needed = os.statvfs(context.project.root), context.ledger.value("unwritten_outputs")
-    if disk.f_files and disk.f_favail < needed:  # some filesystems have no fixed number, and say 0
+    disk = os.statvfs(context.project.root)
+    needed = health.count_unwritten_outputs(context.ledger)
+    if (
+        disk.f_files and disk.f_favail < needed
+    ):  # some filesystems have no fixed number, and report 0
         yield warning(
-            f"{needed:,} files are planned, and the filesystem takes {disk.f_favail:,} more",
+            f"{counted(needed, 'new file')} planned, and the filesystem takes {disk.f_favail:,} more",
             str(context.project.root),
             "remove small files there, or move the project to a filesystem with more inodes",
         )
     else:
-        yield ok(f"{needed:,} new files are planned, and there is room for their names")
+        yield ok(f"{counted(needed, 'new file')} planned, and enough inodes for them")
 
 
 def open_files(context: CheckContext) -> Iterator[Finding]:
-    """A worker may map every artefact of the plan, which keeps a file open for each."""
-    artefacts = context.ledger.value("count_outputs", pattern=f"{STATE_FOLDER}/artefacts/*")
+    """A worker may open as many files as the plan has artefacts, since it maps each."""
+    artefacts = health.count_outputs(context.ledger, f"{STATE_FOLDER}/artefacts/*")
     needed = OPEN_FILES + max(artefacts, FILES_PER_CHILD * _workers(context))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -151,36 +156,38 @@ def open_files(context: CheckContext) -> Iterator[Finding]:
             + (f" (the hard limit is {hard:,})" if hard < needed else ""),
         )
     else:
-        yield ok(f"{needed:,} open files may be needed, {_limit(soft)} are allowed")
+        yield ok(f"{needed:,} open files may be needed, {_limit(soft)} allowed")
 
 
 def processes(context: CheckContext) -> Iterator[Finding]:
-    """This user may start the workers: the limit counts all of his threads; root has none."""
+    """This user may start the workers: the limit counts all threads of a user, except root's."""
     workers = _workers(context)
     needed = THREADS_PER_WORKER * workers
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     if os.getuid() == 0 or soft == resource.RLIM_INFINITY:
-        yield ok(f"{workers:,} workers are {needed:,} threads, of as many as one likes")
+        yield ok(f"{counted(workers, 'worker')} need {needed:,} threads, without a limit")
         return
     used = _threads()
     if used + needed > soft:
         yield warning(
-            f"{workers:,} workers are {needed:,} threads, {used:,} run, and {soft:,} are allowed",
+            f"{counted(workers, 'worker')} need {needed:,} threads, {used:,} run, and {soft:,} are allowed",
             "RLIMIT_NPROC",
             f"ulimit -u {used + needed}, or fewer workers",
         )
     else:
-        yield ok(f"{workers:,} workers are {needed:,} threads; {used:,} run, {soft:,} are allowed")
+        yield ok(
+            f"{counted(workers, 'worker')} need {needed:,} threads; {used:,} run, {soft:,} are allowed"
+        )
 
 
 def _workers(context: CheckContext) -> int:
-    """As many as the last run had, or as a plain `spawn` starts."""
-    last = context.ledger.last_run()
-    return max(last["workers"] if last else 0, os.cpu_count() or 1)
+    """The number of workers of the last run, or of a `spawn` without a number."""
+    last = context.ledger.runs.latest()
+    return max(last.workers if last else 0, os.cpu_count() or 1)
 
 
 def _threads() -> int:
-    """How many threads of this user there are; 0 where /proc does not tell."""
+    """The number of threads of this user; 0 without /proc."""
     total = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -192,4 +199,4 @@ def _threads() -> int:
 
 
 def _limit(number: int) -> str:
-    return "as many as one likes" if number == resource.RLIM_INFINITY else f"{number:,}"
+    return "any number" if number == resource.RLIM_INFINITY else f"{number:,}"

@@ -1,4 +1,4 @@
-"""Checks of queues: what they may spend and with which key, what waits for somebody to decide."""
+"""Checks of queues: prices, budgets, keys, widths of vectors, effects in doubt."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from ledger.errors import JobError, LedgerError
 from ledger.health.finding import Finding, error, note, ok, warning
 from ledger.queues.checks import read_key
 from ledger.queues.kinds import recipe_of
+from ledger.store import health
+from ledger.store.queues import queue_rows
 from ledger.text import counted
 from ledger.views.snapshot import QueueState
 from ledger.views.spending import spending
@@ -18,92 +20,91 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ledger.health.context import CheckContext
-    from ledger.store.connection import Row
+    from ledger.store.rows import QueueRow
 
 
 def queues(context: CheckContext) -> Iterator[Finding]:
-    """Prices, budgets, keys, widths of vectors, and jobs that nobody knows the end of."""
-    rows = context.ledger.rows("queues")
+    """Queues have prices and keys, and no job of theirs has an effect in doubt."""
+    rows = queue_rows(context.ledger)
     for row in rows:
         yield from _recipe(row)
         yield from _widths(context, row)
     yield from _uncertain(context)
     yield from _permissions(context)
-    yield ok(f"{counted(len(rows), 'queue')} looked at")
+    yield ok(f"{counted(len(rows), 'queue')} checked")
 
 
-def _recipe(row: Row) -> Iterator[Finding]:
+def _recipe(row: QueueRow) -> Iterator[Finding]:
     try:
-        recipe = recipe_of(row["kind"], json.loads(row["recipe"]))
+        recipe = recipe_of(row.kind, json.loads(row.recipe))
     except LedgerError as refusal:
-        yield error(refusal.what, f"queue {row['name']}", refusal.remedy)
+        yield error(refusal.what, f"queue {row.name}", refusal.remedy)
         return
     yield from _money(row, recipe.priced_model())
     yield from _key(row, *recipe.key_source())
 
 
-def _money(row: Row, model: str) -> Iterator[Finding]:
-    where = f"queue {row['name']}"
-    if model and row["price_in"] is None:
-        has_ceiling = row["money_ceiling"] is not None
-        say = warning if has_ceiling else note
-        what = "so its budget cannot be kept" if has_ceiling else "so what it spends is not told"
-        yield say(
-            f"no price for {model!r} is known, {what}", where,
+def _money(row: QueueRow, model: str) -> Iterator[Finding]:
+    where = f"queue {row.name}"
+    if model and row.price_in is None:
+        has_ceiling = row.money_ceiling is not None
+        report = warning if has_ceiling else note
+        what = "its budget cannot be kept" if has_ceiling else "what it spends is not reported"
+        yield report(
+            f"no price for {model!r} is known: {what}", where,
             f"add it to ledger.toml: [prices] {json.dumps(model)} = {{ input = …, output = … }}",
         )  # fmt: skip
-    if row["exhausted"]:
+    if row.exhausted:
         yield note(
             f"its budget allows no more: {spending(QueueState.of(row))}", where,
-            f"give it more: ledger spawn --only {row['name']} --budget MONEY",
+            f"give it more: ledger spawn --only {row.name} --budget MONEY",
         )  # fmt: skip
 
 
-def _key(row: Row, variable: str, file: str) -> Iterator[Finding]:
+def _key(row: QueueRow, variable: str, file: str) -> Iterator[Finding]:
     if not (variable or file):
         return
     try:
         read_key(variable, file)
     except JobError as refusal:
-        yield warning(refusal.what, f"queue {row['name']}", refusal.remedy)
+        yield warning(refusal.what, f"queue {row.name}", refusal.remedy)
     else:
-        yield ok(f"the key of {row['name']} is there")
+        yield ok(f"the key of {row.name} is set")
 
 
-def _widths(context: CheckContext, row: Row) -> Iterator[Finding]:
-    """All vectors that a queue has brought are of one width, or no two of them can be compared."""
-    if json.loads(row["recipe"]).get("endpoint") != "embeddings":
+def _widths(context: CheckContext, row: QueueRow) -> Iterator[Finding]:
+    """All vectors that a queue has as results are of one width; others could not be compared."""
+    if json.loads(row.recipe).get("endpoint") != "embeddings":
         return
-    widths = {
-        each["width"]: each["jobs"] for each in context.ledger.rows("widths", phase=row["phase"])
-    }
+    widths = dict(health.widths(context.ledger, row.phase))
     if len(widths) > 1:
-        told = ", ".join(f"{jobs:,} of {width}" for width, jobs in sorted(widths.items()))
+        listed = ", ".join(f"{jobs:,} of {width}" for width, jobs in sorted(widths.items()))
         yield error(
-            f"its vectors are of different widths: {told}", f"queue {row['name']}",
-            f"find out which model answered; then ledger retry --all --only {row['name']}",
+            f"its vectors are of different widths: {listed}", f"queue {row.name}",
+            f"find out which model answered; then ledger retry --all --only {row.name}",
         )  # fmt: skip
     elif widths:
-        yield ok(f"the vectors of {row['name']} are {next(iter(widths))} wide")
+        yield ok(f"the vectors of {row.name} are {next(iter(widths))} wide")
 
 
 def _uncertain(context: CheckContext) -> Iterator[Finding]:
-    jobs = context.ledger.rows("uncertain_jobs")
-    held = [row for row in jobs if row["open"]]
+    """No job has an effect in doubt; those that are parked wait for a decision."""
+    jobs = context.ledger.reports.uncertain_jobs()
+    held = [row for row in jobs if row.open]
     if held:
         yield warning(
             f"{counted(len(held), 'job')} may have had their effect, and wait for you to decide",
-            held[0]["key"], "look whether they did; `ledger retry --uncertain` does them again",
+            held[0].key, "find out whether they did; `ledger retry --uncertain` runs them again",
         )  # fmt: skip
     if len(jobs) > len(held):
         yield note(
             f"{counted(len(jobs) - len(held), 'job')} may have had their effect more than once",
-            jobs[0]["key"], "`ledger status` lists them",
+            jobs[0].key, "`ledger status` lists them",
         )  # fmt: skip
 
 
 def _permissions(context: CheckContext) -> Iterator[Finding]:
-    """What others may write to they may also have workers run."""
+    """Only the owner may write to the ledger, since workers run what it holds."""
     for path in (context.project.state, context.project.ledger_path):
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
-            yield warning("anybody may write to it", str(path), f"chmod o-w {path}")
+            yield warning("any user may write to it", str(path), f"chmod o-w {path}")

@@ -1,7 +1,7 @@
 """Checks of vectors against documents, and of the space and the rankings against the plan.
 
-A digest only says that a file is what was published. These look at what it says: an embedder
-may give nonsense, and a file may be another plan's.
+A digest only shows that a file is what was published. These checks read the content: an embedder
+may return nonsense, and a file may belong to another plan.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ledger.coordinator.outputs import MISSING, Damage
 from ledger.health.finding import damaged, error, ok
 from ledger.project.load import STATE_FOLDER, parse_project
+from ledger.store import health
 from ledger.store.connection import MOVE_AWAY
+from ledger.store.plan import Documents
 from ledger.text import counted
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from ledger.health.context import CheckContext
     from ledger.health.finding import Finding
-    from ledger.store.connection import Row
+    from ledger.store.rows import JobOutputRow
     from ledger.vectors.shards import Name
 
     Array = npt.NDArray[Any]
@@ -41,13 +43,13 @@ UNIT_TOLERANCE = 1e-3
 
 
 def shards(context: CheckContext) -> Iterator[Finding]:
-    """Every document, word and theme has a vector: its own, finite, as wide as all others."""
+    """Every document, word and theme has a finite vector of its own, of the one width."""
     rows = _jobs(context, "embed")
     if not rows:
         yield ok("nothing is embedded in this plan")
         return
     folder = context.project.state / "vectors" / context.facts["artefacts"]["embed"]
-    owners = {row["path"]: row for row in rows if row["state"] == "done"}
+    owners = {row.path: row for row in rows if row.state == "done"}
     # all files of the folder, since `space` reads all of them
     there = {path.relative_to(context.project.root).as_posix() for path in folder.glob("*.npz")}
     found: set[Name] = set()
@@ -59,7 +61,7 @@ def shards(context: CheckContext) -> Iterator[Finding]:
         if fault:
             bad = True
             yield _wrong(path, fault, owner)
-    if any(row["state"] != "done" for row in rows):
+    if any(row.state != "done" for row in rows):
         yield ok(f"{counted(len(found), 'vector')} so far; the rest is not embedded yet")
         return
     missing = _wanted(context) - found
@@ -75,20 +77,21 @@ def _unembedded(context: CheckContext, missing: set[Name]) -> Finding:
         f"no job is for the vector of {first}"
         + (f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""),
         f"{STATE_FOLDER}/vectors",
-        f"touch {corpus} && ledger init && ledger spawn: plans it anew",
+        f"touch {corpus} && ledger init && ledger spawn: plans it again",
     )
 
 
 def _wanted(context: CheckContext) -> set[Name]:
-    rows = context.ledger.rows("identities")
-    extra = [json.loads(row["payload"]).get("digests", {}) for row in _jobs(context, "space")[:1]]
-    named = {(str(who), str(text)) for digests in extra for who, text in digests.items()}
-    return named | {(row["identity"], row["text_digest"]) for row in rows}
+    extra = [json.loads(row.payload).get("digests", {}) for row in _jobs(context, "space")[:1]]
+    named = {(str(name), str(text)) for digests in extra for name, text in digests.items()}
+    return named | {
+        (row.identity, row.text_digest) for row in Documents(context.ledger).identity_rows()
+    }
 
 
-def _shard(path: Path, owner: Row | None, width: int) -> tuple[list[Name], int, str]:
-    """Whose vectors a shard is for, the width of the first shard, what is wrong or nothing."""
-    texts = json.loads(owner["payload"])["texts"] if owner is not None else []
+def _shard(path: Path, owner: JobOutputRow | None, width: int) -> tuple[list[Name], int, str]:
+    """Names of the vectors in a shard, the width of the first shard, what is wrong or nothing."""
+    texts = json.loads(owner.payload)["texts"] if owner is not None else []
     planned = [(str(identity), str(digest)) for identity, digest in texts]
     read = _read(path)
     if isinstance(read, str):
@@ -102,13 +105,13 @@ def _shard(path: Path, owner: Row | None, width: int) -> tuple[list[Name], int, 
 
 
 def _read(path: Path) -> tuple[list[Name], Floats] | str:
-    """The names and vectors of a shard, or why there are none."""
+    """Read the names and vectors of a shard, or return why that failed."""
     from ledger.vectors.shards import read_shard
 
     if not path.exists():
         return MISSING
     if not zipfile.is_zipfile(path):  # NumPy would leave it open
-        return "cannot be read as vectors: it is no .npz file, or not all of one"
+        return "cannot be read as vectors: it is no .npz file, or a truncated one"
     try:
         return read_shard(path)
     except NOT_ARRAYS as problem:
@@ -124,19 +127,19 @@ def _nonsense(names: list[Name], vectors: Floats, width: int) -> str:
     return "" if finite.all() else f"has a vector that is not finite: {names[finite.argmin()][0]}"
 
 
-def _wrong(path: str, fault: str, owner: Row | None) -> Finding:
+def _wrong(path: str, fault: str, owner: JobOutputRow | None) -> Finding:
     if owner is None:
         return error(f"{path} {fault}", path, f"no job owns it and `space` reads it: delete {path}")
-    return damaged(Damage(owner["id"], owner["kind"], path, fault))
+    return damaged(Damage(owner.id, owner.kind, path, fault))
 
 
 # -- space ------------------------------------------------------------------------------------
 
 
 def space(context: CheckContext) -> Iterator[Finding]:
-    """The space has a finite unit vector for every document and word, and a theme for each."""
-    rows = {PurePosixPath(row["path"]).name: row for row in _jobs(context, "space")}
-    if not rows or any(row["state"] != "done" for row in rows.values()):
+    """The space has a finite unit vector for every document and word, and a theme for every document."""
+    rows = {PurePosixPath(row.path).name: row for row in _jobs(context, "space")}
+    if not rows or any(row.state != "done" for row in rows.values()):
         yield ok("the space is not made yet")
         return
     faults = [
@@ -149,11 +152,11 @@ def space(context: CheckContext) -> Iterator[Finding]:
         yield ok(f"a space of {context.facts['documents']:,} documents, all at unit length")
 
 
-def _misplaced(context: CheckContext, name: str, row: Row) -> list[Finding]:
-    """What is wrong with one file of the space."""
-    array, fault = _load(context, row["path"])
+def _misplaced(context: CheckContext, name: str, row: JobOutputRow) -> list[Finding]:
+    """Find what is wrong with one file of the space."""
+    array, fault = _load(context, row.path)
     fault = fault if array is None else _unplaced(context, name, array)
-    return [_wrong(row["path"], fault, row)] if fault else []
+    return [_wrong(row.path, fault, row)] if fault else []
 
 
 def _unplaced(context: CheckContext, name: str, array: Array) -> str:
@@ -176,11 +179,11 @@ def _unplaced(context: CheckContext, name: str, array: Array) -> str:
 
 
 def rankings(context: CheckContext) -> Iterator[Finding]:
-    """Both rankings are those of this plan: their blocks cover it, and name its documents."""
+    """Both rankings belong to this plan: their blocks cover it, and name its documents."""
     for kind, over in RANKINGS.items():
         rows = _jobs(context, kind)
-        done = [row for row in rows if row["state"] == "done"]
-        payloads = [json.loads(row["payload"]) for row in rows]
+        done = [row for row in rows if row.state == "done"]
+        payloads = [json.loads(row.payload) for row in rows]
         covered = sum(payload["last"] - payload["first"] for payload in payloads)
         faults = [finding for row in done for finding in _block(context, row, over)]
         if rows and covered != context.facts["documents"]:
@@ -191,14 +194,14 @@ def rankings(context: CheckContext) -> Iterator[Finding]:
             yield ok(f"{kind}: {len(done):,} of {counted(len(rows), 'block')} made, all in range")
 
 
-def _block(context: CheckContext, row: Row, over: str) -> list[Finding]:
-    """What is wrong with one block of a ranking."""
+def _block(context: CheckContext, row: JobOutputRow, over: str) -> list[Finding]:
+    """Find what is wrong with one block of a ranking."""
     foreign = _foreign(context, row, over)
     if foreign:
         return foreign
-    array, fault = _load(context, row["path"])
-    fault = fault if array is None else _misranked(context, json.loads(row["payload"]), array)
-    return [_wrong(row["path"], fault, row)] if fault else []
+    array, fault = _load(context, row.path)
+    fault = fault if array is None else _misranked(context, json.loads(row.payload), array)
+    return [_wrong(row.path, fault, row)] if fault else []
 
 
 def _misranked(context: CheckContext, payload: dict[str, Any], array: Array) -> str:
@@ -208,7 +211,7 @@ def _misranked(context: CheckContext, payload: dict[str, Any], array: Array) -> 
     if array.shape != (last - first, depth):
         return f"has the shape {array.shape}, not {(last - first, depth)}"
     if not _within(array, context.facts["documents"]):
-        return "names documents that there are not"
+        return "names documents that do not exist"
     ordered = np.sort(array, axis=1)
     if (ordered[:, 1:] == ordered[:, :-1]).any():
         return "names a document twice"
@@ -219,23 +222,22 @@ def _misranked(context: CheckContext, payload: dict[str, Any], array: Array) -> 
 # -- both -------------------------------------------------------------------------------------
 
 
-def _jobs(context: CheckContext, kind: str) -> list[Row]:
-    """(id, kind, key, state, fingerprint, payload, path) of every output of a kind."""
-    return context.ledger.rows("outputs_of_kind", kind=kind)
+def _jobs(context: CheckContext, kind: str) -> list[JobOutputRow]:
+    return health.outputs_of_kind(context.ledger, kind)
 
 
-def _foreign(context: CheckContext, row: Row, over: str = "") -> list[Finding]:
-    """Whether an artefact is not the one, or not at the place, that the plan looks for."""
-    marks, payload = context.facts["artefacts"], json.loads(row["payload"])
-    at_home = row["fingerprint"] == marks[row["kind"]] == PurePosixPath(row["path"]).parent.name
+def _foreign(context: CheckContext, row: JobOutputRow, over: str = "") -> list[Finding]:
+    """Find out whether an artefact belongs to another plan, or lies elsewhere than planned."""
+    marks, payload = context.facts["artefacts"], json.loads(row.payload)
+    at_home = row.fingerprint == marks[row.kind] == PurePosixPath(row.path).parent.name
     deep = payload.get("depth", context.facts["depth"]) >= context.facts["depth"]
     if at_home and deep and payload.get("space") == (marks[over] if over else None):
         return []
-    return [error(f"{row['path']} is of another plan", row["path"], MOVE_AWAY)]
+    return [error(f"{row.path} is of another plan", row.path, MOVE_AWAY)]
 
 
 def _load(context: CheckContext, path: str) -> tuple[Array | None, str]:
-    """A memory-mapped array, or None and why there is none."""
+    """Map an array into memory, or return None and why that failed."""
     import numpy as np
 
     try:

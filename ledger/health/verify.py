@@ -1,4 +1,4 @@
-"""`ledger verify`: compare every published file with its digest, and put back what is damaged."""
+"""`ledger verify`: compare every published file with its digest, and requeue what is damaged."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SHOWN_DAMAGES = 20
 
 
 def verify(project: Project, *, as_json: bool) -> Exit:
-    """Hash the files of all done jobs; those that are damaged or missing are pending again.
+    """Hash the files of all done jobs; requeue the jobs of those that are damaged or missing.
 
-    So are the jobs that may have built from a damaged artefact: `requeue` tells which, and
-    why. Nothing is written when all is well. Returns FAILED if a file was damaged.
+    Also requeue the jobs that may have built from a damaged artefact; `requeue` determines which.
+    Nothing is written if no file is damaged. Returns FAILED if one was.
 
     Raises:
         LockedError: another process plans or builds.

@@ -1,1 +1,1 @@
-"""What jobs there are: kinds, sites, the plan and `ledger init`."""
+"""Planning: job kinds, sites, the plan, and `ledger init`."""

@@ -1,4 +1,4 @@
-"""`ledger init`: make the folder a project if it is none, plan it, remove stale outputs."""
+"""`ledger init`: create the project if there is none, plan it, remove stale outputs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ledger.recovery.workers import recover
 from ledger.store.migrations import migrate
 from ledger.store.plan import Changes, PlannedBefore, preview, read_facts, read_notes, replan
 from ledger.store.store import Store
+from ledger.text import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ SHOWN_NOTES = 10
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What `ledger init` did, or would do."""
+    """Changes that `ledger init` made, or would make."""
 
     root: str
     created: tuple[str, ...]
@@ -44,20 +45,20 @@ class PlanReport:
     notes: tuple[Problem, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the report as `--json` prints it."""
         return asdict(self)
 
     def text(self) -> str:
-        """For people."""
+        """Return the report as lines of text."""
         changes = self.changes
         would = "would be " if self.dry_run else ""
         lines = [f"{name}: {would}created" for name in self.created]
         undated = f" ({self.undated:,} undated)" if self.undated else ""
-        lines.append(f"{self.documents:,} documents{undated}, {self.jobs:,} jobs")
+        lines.append(f"{counted(self.documents, 'document')}{undated}, {counted(self.jobs, 'job')}")
         if changes.any:
             lines.append(
                 f"{changes.added:,} new, {changes.changed:,} changed, {changes.unchanged:,} unchanged, "
-                f"{changes.removed:,} gone with {changes.outputs_removed:,} files"
+                f"{changes.removed:,} gone with {counted(changes.outputs_removed, 'file')}"
             )
         else:
             lines.append("nothing changed since the last plan")
@@ -67,7 +68,7 @@ class PlanReport:
         return "\n".join(lines)
 
     def _notes(self) -> list[str]:
-        """A line for each finding that stops nothing; of many the first."""
+        """Return a line for each of the first notes of the planner."""
         shown = [f"note: {note.where}: {note.what}" for note in self.notes[:SHOWN_NOTES]]
         more = len(self.notes) - SHOWN_NOTES
         return shown if more <= 0 else [*shown, f"note: {more:,} more: ledger init --json"]
@@ -94,7 +95,7 @@ def plan_project(
             if is_planned(project, facts, sources):
                 return _unchanged(project, facts, store.counts(), read_notes(store))
             plan = make_plan(project, PlannedBefore(store), sources)
-            # every output folder there ever was: what is left in an older one is still deleted
+            # all output folders so far: stale files in earlier ones are deleted as well
             plan.facts["homes"] = sorted({*facts.get("homes", ()), project.settings.site.output})
             changes = replan(store, **snapshot(plan))
             cleanup.remove_stale_outputs(project, store)

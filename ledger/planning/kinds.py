@@ -1,8 +1,8 @@
-"""Job kinds: what one has to offer, how they are found, and in which order they run.
+"""Job kinds: their interface, their discovery, and the order of their phases.
 
-A kind is a module with `plan` (what jobs are there) and `run` (do one). It is found by the
-entry-point group `ledger.kinds`, where the entry's name is the kind's name, so that a kind
-can live in any package. See docs/kinds.md.
+A kind is a module with `plan` (list the jobs) and `run` (do one). It is found by the entry-point
+group `ledger.kinds`, where the entry's name is the kind's name, so that any package can provide
+kinds. See docs/kinds.md.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ledger.jobs import Job, Output, Planned
     from ledger.planning.plan import Plan
 
-# None is resolved by its path: a plan asks for all kinds, and workers go by the plan.
+# None has a built-in path: a plan loads all kinds, and workers follow the plan.
 KINDS = Registry("ledger.kinds", "job kind", {})
 
 REQUIRED = {
@@ -32,11 +32,11 @@ REQUIRED = {
     "plan": "write plan(plan), which yields a ledger.jobs.Planned for each job",
     "run": "write run(job, context), which yields a ledger.jobs.Output for each file",
 }
-"""What the module of a kind must have, and the remedy where it has not."""
+"""Names that the module of a kind must define, each with the remedy if it is missing."""
 
 
 class Kind(Protocol):
-    """What the module of a kind has.
+    """Interface of the module of a kind.
 
     `needs` names the kinds whose jobs must all be done before a job of this kind may run;
     phases follow from it. `sites` names the kinds of site (`[site] kind`) it works for.
@@ -51,11 +51,11 @@ class Kind(Protocol):
     effects: bool
 
     def plan(self, plan: Plan) -> Iterable[Planned]:
-        """The jobs that there are, in the order in which to do them."""
+        """Yield all jobs of the kind, in the order in which to do them."""
         ...
 
     def run(self, job: Job, context: Any) -> Iterable[Output]:
-        """Do one job: the files it makes. `context` is a `worker.context.Context`."""
+        """Do one job and yield its files. `context` is a `worker.context.Context`."""
         ...
 
 
@@ -73,7 +73,7 @@ def load_kind(name: str) -> Kind:
 
 
 def _flaws(name: str, kind: Any) -> list[Problem]:
-    """What the module of a kind lacks, or has of the wrong type."""
+    """Problems of the module of a kind: names that are missing or of the wrong type."""
     problems = []
     for part, remedy in REQUIRED.items():
         value = getattr(kind, part, None)
@@ -103,7 +103,7 @@ def module_of(name: str) -> str:
 
 
 def kinds_of_site(site: str) -> dict[str, Kind]:
-    """The kinds that work for that kind of site, prerequisites first.
+    """Kinds that support that kind of site, prerequisites first.
 
     Raises:
         BadInputError: one of them is not usable.
@@ -121,7 +121,7 @@ def kinds_of_site(site: str) -> dict[str, Kind]:
 
 
 def broken_kinds() -> dict[str, Problem]:
-    """The first problem of each kind that does not even tell which sites it is for, by name.
+    """First problem, by name, of each kind that does not declare which sites it is for.
 
     Such a kind is left out: a broken package must not stop projects that do not use it.
     """
@@ -136,7 +136,7 @@ def broken_kinds() -> dict[str, Problem]:
 
 @cache
 def _sites_of_kinds() -> dict[str, tuple[str, ...]]:
-    """The kinds of site that each kind is for, of all kinds that say it."""
+    """Kinds of site that each kind declares; kinds without a declaration are left out."""
     sites = {}
     for name in KINDS.names():
         try:
@@ -151,8 +151,8 @@ def _sites_of_kinds() -> dict[str, tuple[str, ...]]:
 def phases(kinds: dict[str, Kind]) -> dict[str, int]:
     """The phase of each kind, from 0: as late as the kinds that need it allow.
 
-    So all kinds that no other needs, the pages, share the last phase, and one of them that
-    fails keeps none of the others back.
+    So all kinds that no other needs, the pages, share the last phase, and a failure of one of them
+    delays none of the others.
 
     Raises:
         LedgerError: kinds need each other in a circle, or one that is not there.
@@ -174,7 +174,7 @@ def phases(kinds: dict[str, Kind]) -> dict[str, int]:
 
 
 def _from_first(circle: list[str]) -> list[str]:
-    """A circle, told from its first name by the alphabet, so that it reads the same each time."""
+    """Rotate a circle to begin with its alphabetically first name, so that messages are stable."""
     start = circle.index(min(circle))
     return [*circle[start:-1], *circle[:start], circle[start]]
 
@@ -186,7 +186,7 @@ def _bad_needs(fault: str, chain: list[str]) -> LedgerError:
 
 
 def with_needs(names: Iterable[str], kinds: dict[str, Kind]) -> set[str]:
-    """`names` and all that they need, directly or indirectly."""
+    """Return `names` and all kinds that they need, directly or indirectly."""
     wanted: set[str] = set()
     waiting = list(names)
     while waiting:

@@ -1,4 +1,4 @@
-"""Making a plan: every kind of the site plans its jobs; what cannot be is reported together."""
+"""Make a plan: every kind of the site plans its jobs; all problems are reported together."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from ledger.planning.plan import Known, Plan, Stamps
     from ledger.project.settings import Project
 
-# It holds the version, and so is written by every installation.
+# It holds the version, so every installation writes it.
 VERSION_FILE = Path(__file__).resolve().parents[1] / "__init__.py"
 
 
 def source_stamps(project: Project) -> Stamps:
     """Digests of (name, size, modification time in ns) of all files that the plan is made from.
 
-    Cheap to take: `init` need not plan again what was not touched, and `spawn` notices what was
-    edited after it was planned.
+    They are cheap to compute: `init` skips planning if no file was touched, and `spawn` detects
+    edits after the plan.
     """
     own = sorted(path for path in project.templates.rglob("*") if path.is_file())
     shipped = sorted(path for path in resource("templates").rglob("*.*") if path.is_file())
@@ -55,14 +55,14 @@ def source_stamps(project: Project) -> Stamps:
 
 
 def is_planned(project: Project, facts: dict[str, Any], sources: Stamps) -> bool:
-    """Whether the plan that wrote `facts` was made from exactly what is there now."""
+    """Whether the plan that wrote `facts` was made from the present settings and files."""
     return facts.get("settings") == project.settings_text and facts.get("sources") == sources
 
 
 def make_plan(project: Project, known: Known, sources: Stamps | None = None) -> Plan:
-    """Read what the site is made of and let every kind of it plan its jobs.
+    """Read the site's sources and let each of its kinds plan its jobs.
 
-    `sources` are the stamps of its files, where they were taken already.
+    `sources` are the stamps of its files, if they were already taken.
 
     Raises:
         BadInputError: with every problem of corpus and plan.
@@ -92,10 +92,10 @@ def _make_plan(project: Project, known: Known, sources: Stamps) -> Plan:
 
 
 def _skipped(known: Known) -> list[Problem]:
-    """Problems of kinds that may belong to any site: noted, unless this site has their jobs.
+    """Problems of broken kinds, as notes, unless this site has jobs of such a kind.
 
     Raises:
-        BadInputError: it has; without its kind a job would leave the plan, and take its pages.
+        BadInputError: it has; without their kind, jobs would leave the plan and their pages be deleted.
     """
     broken = broken_kinds()
     if ours := [problem for name, problem in broken.items() if known.jobs(name)]:
@@ -104,7 +104,7 @@ def _skipped(known: Known) -> list[Problem]:
 
 
 def _planned(name: str, kind: Kind, plan: Plan) -> Iterator[Planned]:
-    """The jobs that a kind plans; what its code raises becomes a problem that names the kind."""
+    """Yield the jobs that a kind plans; an exception of its code becomes a problem that names it."""
     try:
         yield from kind.plan(plan)
     except LedgerError:
@@ -116,10 +116,10 @@ def _planned(name: str, kind: Kind, plan: Plan) -> Iterator[Planned]:
 
 
 def _refuse_stranger(name: str, planned: object) -> None:
-    """A kind of another package may yield anything.
+    """Refuse what is not a `Planned`: kinds of other packages may yield anything.
 
     Raises:
-        BadInputError: it is not a `Planned`.
+        BadInputError: it is none.
     """
     if not isinstance(planned, Planned):
         what = f"plans {planned!r:.80}, which is not a ledger.jobs.Planned"
@@ -127,7 +127,7 @@ def _refuse_stranger(name: str, planned: object) -> None:
 
 
 def _template_problem(error: Exception) -> Problem | None:
-    """What is wrong with a template that a kind asked for."""
+    """Describe an error in a template that a kind asked for."""
     import jinja2
 
     if isinstance(error, jinja2.TemplateSyntaxError):
@@ -140,9 +140,9 @@ def _template_problem(error: Exception) -> Problem | None:
 
 
 def _failure(name: str, error: Exception) -> Problem | None:
-    """A problem for an exception in another package's code.
+    """Describe an exception in another package's code.
 
-    A fault of our own keeps its traceback; an error of the disk is reported as one anywhere.
+    An exception of our own code keeps its traceback; an OSError is reported as such anywhere.
     """
     if KINDS.package_of(name) == "ledger" or isinstance(error, OSError):
         return None
@@ -164,7 +164,7 @@ def _shared_keys(jobs: Iterable[PlannedJob]) -> list[Problem]:
 
 
 def _stray_outputs(plan: Plan) -> list[Problem]:
-    """Outputs outside of the output and the state folder; nothing else is ever written."""
+    """Report outputs outside of the output and state folders, the only ones written to."""
     output = PurePosixPath(plan.settings.site.output).as_posix()
     homes = (f"{output}/", f"{STATE_FOLDER}/")
     return [
@@ -176,7 +176,7 @@ def _stray_outputs(plan: Plan) -> list[Problem]:
 
 
 def _shared_outputs(jobs: Iterable[PlannedJob]) -> list[Problem]:
-    """An output path belongs to one job: of two that claim it, both are named."""
+    """Report output paths that two jobs claim; both are named."""
     claims = ((path, "/".join(job.name)) for job in jobs for path in job.planned.outputs)
     return [
         Problem(
@@ -189,7 +189,7 @@ def _shared_outputs(jobs: Iterable[PlannedJob]) -> list[Problem]:
 
 
 def snapshot(plan: Plan) -> dict[str, Any]:
-    """The arguments of `store.plan.replan` for this plan."""
+    """Return the arguments of `store.plan.replan` for this plan."""
     return {
         "jobs": plan.jobs,
         "documents": plan.documents,

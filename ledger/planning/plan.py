@@ -1,4 +1,4 @@
-"""A plan: what a site is made of, the jobs that its kinds add, and the facts that workers need."""
+"""A plan: the sources of a site, the jobs that its kinds add, and the facts that workers need."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Known(Protocol):
         ...
 
     def extras(self) -> Iterable[str]:
-        """Of each document, the JSON that only its kind of site reads."""
+        """JSON of each document that only its kind of site reads."""
         ...
 
     def digests(self, kind: str) -> list[tuple[str, str | None]]:
@@ -44,15 +44,15 @@ class Known(Protocol):
 
 
 class NothingKnown:
-    """Before the first plan."""
+    """The knowledge before the first plan: none."""
 
     def jobs(self, kind: str) -> Existing:
-        """None."""
+        """Return no jobs."""
         del kind
         return {}
 
     def extras(self) -> Iterable[str]:
-        """None."""
+        """Return nothing."""
         return ()
 
     def digests(self, kind: str) -> list[tuple[str, str | None]]:
@@ -62,16 +62,15 @@ class NothingKnown:
 
 
 class Plan:
-    """What kinds plan from, and what they have planned so far.
+    """Input of the kinds' planning, and the jobs planned so far.
 
-    A site may have a subclass with what its kinds need besides (`ledger.sites`).
-    `documents` are in corpus order. `existing(kind)` gives (payload, state) of the jobs that the
-    ledger has, by key. `artefacts[kind]` is the fingerprint under which a kind that is needed by
-    others stores what it makes. `job_bytes[kind]` is about how many bytes a job of the kind
-    writes, for those that write much: `spawn` checks first that the disk has room. `notes` are
-    printed by `ledger init`. `sources` are the stamps of all files, taken before the first was
-    read, so that the next plan notices what was edited meanwhile. `kinds` is the module of each
-    kind that planned.
+    A site may subclass it with what else its kinds need (`ledger.sites`). `documents` are in corpus
+    order. `existing(kind)` returns (payload, state) of the jobs in the ledger, by key.
+    `artefacts[kind]` is the fingerprint under which a kind that others need stores its artefacts.
+    `job_bytes[kind]` estimates the bytes that a job of the kind writes, for kinds that write much:
+    `spawn` checks that the disk has room. `notes` are printed by `ledger init`. `sources` are the
+    stamps of all files, taken before the first was read, so that the next plan detects edits made
+    meanwhile. `kinds` is the module of each kind that planned.
     """
 
     def __init__(self, project: Project, documents: list[OrderedDocument], known: Known) -> None:
@@ -101,7 +100,7 @@ class Plan:
 
     @cached_property
     def corpus_digest(self) -> str:
-        """Digest of all documents, in order, with everything they say."""
+        """Digest of all documents with their content, in order."""
         return fingerprint([(item.identity, item.digest) for item in self.documents])
 
     @cached_property
@@ -111,17 +110,17 @@ class Plan:
 
     @property
     def depth(self) -> int:
-        """How many documents a ranking lists: all others, unless the site says otherwise."""
+        """Number of documents in a ranking: all others, unless the site overrides it."""
         return max(0, len(self.documents) - 1)
 
     @property
     def dated(self) -> int:
-        """How many documents have a date."""
+        """Number of documents with a date."""
         return sum(document.date is not None for document in self.documents)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the workers, and the next plan, need to know of this one; JSON-able."""
+        """Facts of this plan for workers and the next plan; JSON-serialisable."""
         return {
             "corpus": self.corpus_digest,
             "documents": len(self.documents),
@@ -137,15 +136,15 @@ class Plan:
 
 
 def limited(value: int | str, available: int) -> int:
-    """A setting that is a number or "all", as a number that is not more than there are."""
+    """Convert a setting that is a number or "all" to a number of at most `available`."""
     return available if value == "all" else min(int(value), available)
 
 
 def stamp(path: Path, root: Path) -> Stamp:
-    """Name, size and modification time of a file, which tell whether it was touched."""
+    """Name, size and modification time of a file, which show whether it was touched."""
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     try:
         facts = path.stat()
-    except OSError:  # a link that leads nowhere by now is a change, for the reader to report
+    except OSError:  # a link that is broken now is a change, which the reader reports
         return name, None, None
     return name, facts.st_size, facts.st_mtime_ns

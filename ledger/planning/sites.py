@@ -1,4 +1,4 @@
-"""Kinds of site: what each is made from, found by the entry-point group `ledger.sites`."""
+"""Kinds of site and their sources, found by the entry-point group `ledger.sites`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 class Site(ProjectSite):
-    """Base of every kind of site; its pages are the concern of its job kinds.
+    """Base of every kind of site; its job kinds make the pages.
 
-    Only `begin_plan` has to be there. Settings and starter: see `ProjectSite`.
+    Only `begin_plan` is required. Settings and starter: see `ProjectSite`.
     """
 
     def begin_plan(self, project: Project, known: Known) -> Plan:
-        """Read what the site is made from; the kinds then add their jobs.
+        """Read the site's sources; the kinds then add their jobs.
 
         Raises:
-            BadInputError: with every problem of it.
+            BadInputError: with every problem of the sources.
         """
         raise NotImplementedError
 
@@ -36,12 +36,12 @@ class Site(ProjectSite):
         return ()
 
     def page_templates(self, project: Project) -> frozenset[str]:
-        """The templates that a run uses: they are compiled before it begins."""
+        """Templates that a run uses: preflight compiles them."""
         del project
         return frozenset()
 
     def preflight(self, project: Project) -> list[Problem]:
-        """Problems of the site's own that would keep a run from completing."""
+        """Problems of this site that would prevent a run from completing."""
         del project
         return []
 

@@ -1,8 +1,8 @@
 """Processes that outlive the worker that started them.
 
-A worker that is killed cannot end what it runs, and a render may go on for hours. So all that
-a job starts carries a tag in its environment, which a new session or process group keeps, and
-crash recovery ends what carries the tag before the job runs again.
+A killed worker cannot end the processes that its job started, and a render may run for hours. So
+every process that a job starts carries a tag in its environment, which a new session or process
+group inherits, and crash recovery ends all processes with the tag before the job runs again.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _LOOK_SECONDS = 0.02
 
 
 def process_tag(state: Path, worker: int) -> str:
-    """Return the value of `LEDGER_WORKER` in the environment of all that a worker's jobs start."""
+    """Return the value of `LEDGER_WORKER` in the environment of the processes of a worker's jobs."""
     return f"{os.path.realpath(state)}:{worker}"
 
 
 def end_orphans(state: Path, worker: int) -> int:
-    """End all that a dead worker's jobs left running: TERM, a grace, KILL; return how many.
+    """End all processes that a dead worker's jobs left: TERM, a grace period, KILL; return how many.
 
-    They are dead when it returns, so that a job that is delivered again does not run twice at once.
+    They are dead on return, so that a job that is claimed again does not run twice at once.
     """
     mark = process_tag(state, worker)
     found = _tagged(mark)
@@ -46,7 +46,7 @@ def _signal(pids: list[int], number: int) -> None:
 
 
 def _tagged(mark: str) -> list[int]:
-    """Return the processes with that tag; zombies have no environment any more."""
+    """Return the processes with that tag; zombies have no environment."""
     wanted = f"{PROCESS_TAG}={mark}".encode("utf-8", "surrogateescape")
     if not Path("/proc/self/environ").exists():
         return _tagged_without_proc(mark)
@@ -65,7 +65,7 @@ def _tagged(mark: str) -> list[int]:
 
 
 def _tagged_without_proc(mark: str) -> list[int]:
-    """The same where there is no /proc, by psutil."""
+    """Return the same where there is no /proc, by psutil."""
     import psutil
 
     pids = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ledger.files import TEMPORARY_SUFFIX
 from ledger.project.load import STATE_FOLDER
-from ledger.store.plan import read_facts
+from ledger.store import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def remove_stale_outputs(project: Project, database: Statements) -> int:
-    """Delete the files whose jobs are gone from the plan, and folders left empty by that.
+    """Delete the files whose jobs are gone from the plan, and the folders that this empties.
 
-    They are recorded in the ledger when the plan is made and forgotten when they are deleted,
+    They are recorded in the ledger when the plan is made and removed from it once they are deleted,
     so that a kill in between loses nothing. Return how many were deleted.
     """
-    former = [project.root / home for home in read_facts(database).get("homes", [])]
+    former = [project.root / home for home in plan.read_facts(database).get("homes", [])]
     homes = {home.resolve() for home in (project.output, project.state, *former)}
-    paths = [row["path"] for row in database.rows("stale_outputs")]
+    paths = plan.stale_outputs(database)
     gone = [path for path in paths if _remove(project.root / path, homes)]
     with database.immediate():
-        database.run_many("clear_stale_outputs", [{"path": path} for path in gone])
+        plan.clear_stale_outputs(database, gone)
     return len(gone)
 
 
@@ -38,7 +38,7 @@ def _remove(path: Path, homes: set[Path]) -> bool:
     """Delete one file below one of `homes`, and the folders that it leaves empty there."""
     folder = path.parent.resolve()
     if not any(folder.is_relative_to(home) for home in homes):
-        return False  # a link or the path leads elsewhere: what is there is not ours to delete
+        return False  # a link or the path leads elsewhere: that file is not ours to delete
     with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
         (folder / path.name).unlink()
     while folder not in homes:

@@ -9,6 +9,7 @@ from ledger.process import worker_state
 from ledger.process.fault_points import Point, reached
 from ledger.process.orphans import end_orphans
 from ledger.recovery import cleanup
+from ledger.store.health import leases_out
 
 if TYPE_CHECKING:
     from ledger.project.load import Project
@@ -26,8 +27,8 @@ def recover(project: Project, store: Store) -> list[int]:
     store.recover_after_reboot()
     dead = [*recover_dead_workers(project, store), *_recover_leases_of_ended(project, store)]
     worker_state.sweep(project.state / "workers", keep=alive(store))
-    last = store.last_run()
-    if dead or last is None or last["ended_at"] is None:  # a run that ends cleans up by itself
+    last = store.runs.latest()
+    if dead or last is None or last.ended_at is None:  # a run that ends cleans up by itself
         cleanup.remove_temporary_files(project, alive(store))
     return dead
 
@@ -39,9 +40,9 @@ def recover_dead_workers(project: Project, store: Store, *, but_of: int | None =
     """
     folder = project.state / "workers"
     dead = [
-        row["id"]
-        for row in store.open_workers()
-        if row["run"] != but_of and not worker_state.is_alive(folder, row["id"])
+        row.id
+        for row in store.runs.open_worker_rows()
+        if row.run != but_of and not worker_state.is_alive(folder, row.id)
     ]
     for worker in dead:
         recover_worker(project, store, worker, outcome="abandoned", reason=DIED_WITH_RUN)
@@ -50,7 +51,7 @@ def recover_dead_workers(project: Project, store: Store, *, but_of: int | None =
 
 def _recover_leases_of_ended(project: Project, store: Store) -> list[int]:
     """Recover workers that are recorded as ended and yet hold a lease; return their ids."""
-    ended = sorted({row["worker"] for row in store.rows("leases_out") if row["ended"]})
+    ended = sorted({row.worker for row in leases_out(store) if row.ended})
     for worker in ended:
         recover_worker(project, store, worker, outcome="abandoned", reason=DIED_WITH_RUN)
     return ended
@@ -90,4 +91,4 @@ def job_in_flight(project: Project, worker: int) -> int | None:
 
 def alive(store: Store) -> list[int]:
     """Return the workers that are not recorded as ended."""
-    return [row["id"] for row in store.open_workers()]
+    return [row.id for row in store.runs.open_worker_rows()]

@@ -1,4 +1,4 @@
-"""The site of a project that has nothing but queues: made from nothing, without pages."""
+"""The site of a project that has only queues: no sources, no pages."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class QueuesOnly(Site):
     """No documents and no pages: only what `ledger add` adds."""
 
     def new_files(self, root: Path, source: Path | None, title: str) -> Files:
-        """The settings that queues have; nothing else is needed."""
+        """Return the settings file, which is all that queues need."""
         del root, source, title
         return {SETTINGS_FILE: _SETTINGS}
 
     def begin_plan(self, project: Project, known: Known) -> Plan:
-        """A plan of nothing."""
+        """Return an empty plan."""
         from ledger.planning.plan import Plan
 
         return Plan(project, [], known)

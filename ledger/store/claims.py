@@ -86,7 +86,7 @@ class Claims:
         with self.database.immediate():
             if settlements:
                 self._write_settlements(run, worker, token, settlements)
-            elif self.database.value("lease_is_live", token=token) is None:
+            elif not self.is_live(token):
                 raise _stale(token)
             if not keep:
                 self.end_lease(token)
@@ -117,6 +117,10 @@ class Claims:
             published = Published(*output)
             known.setdefault(job, {})[published.path] = published
         return known
+
+    def is_live(self, token: int) -> bool:
+        """Whether a lease is held still."""
+        return self.database.value("lease_is_live", token=token) is not None
 
     # -- within a transaction, also for reap.py --------------------------------------------
 

@@ -24,6 +24,7 @@ from ledger.store.rows import (
     RunsSummary,
     SettledRow,
     SettledSpan,
+    UncertainCount,
     UncertainRow,
     WaitingRow,
 )

@@ -41,7 +41,11 @@ def rankings_of(site: Site, depth: int) -> Iterator[Rankings]:
         planned = site.sql("SELECT kind, payload FROM jobs WHERE kind LIKE 'rank-%' GROUP BY kind")
         payloads = {kind: json.loads(payload) for kind, payload in planned}
         log = WorkerLog(project.state, 0)
-        yield Rankings(Context(project, read_facts(store), store, log), payloads, depth)
+        yield Rankings(
+            Context(project, read_facts(store), store, log, project.state / "scratch"),
+            payloads,
+            depth,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from chaos.history import Change, History, JobRow, Numbers, Violation, check
 from chaos.site import tree
 from ledger.files import TEMPORARY_SUFFIX
 from ledger.store.connection import sqlite3
+from ledger.store.health import integrity_faults
 from ledger.store.store import Store
 
 if TYPE_CHECKING:
@@ -110,9 +111,8 @@ def _ledger(site: Site) -> Iterator[Violation]:
     if size > WAL_BYTES:
         yield Violation("wal", f"{size:,} bytes are left of it")
     with Store(site.ledger_path, read_only=True) as store:
-        for row in store.rows("integrity_check"):
-            if row[0] != "ok":
-                yield Violation("integrity", row[0])
+        for fault in integrity_faults(store):
+            yield Violation("integrity", fault)
         for row in store.connection.execute("PRAGMA foreign_key_check").fetchall():
             yield Violation("integrity", f"a row of {row[0]} refers to nothing")
         kept = store.connection.execute("SELECT phase, kind, class, n FROM counters WHERE n <> 0")
@@ -122,9 +122,9 @@ def _ledger(site: Site) -> Iterator[Violation]:
         if {tuple(row) for row in kept} != {tuple(row) for row in counted}:
             yield Violation("counters", "differ from the jobs")
         if leases := store.live_leases():
-            yield Violation("leases", f"{leases} are out, and nobody lives")
-        for row in store.open_workers():
-            yield Violation("workers", f"{row['id']} was never seen to end")
+            yield Violation("leases", f"{leases} are out, and no worker lives")
+        for worker in store.runs.open_worker_rows():
+            yield Violation("workers", f"{worker.id} was never seen to end")
 
 
 # -- the files --------------------------------------------------------------------------------

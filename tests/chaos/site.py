@@ -206,7 +206,7 @@ class Site:
             return [tuple(row) for row in store.connection.execute(text, values).fetchall()]
 
     def write(self, text: str, *values: object) -> None:
-        """A statement that changes the ledger behind everybody's back."""
+        """Execute a statement that changes the ledger outside of any command."""
         with Store(self.ledger_path) as store, store.immediate():
             store.connection.execute(text, values)
 

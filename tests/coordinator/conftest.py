@@ -1,5 +1,5 @@
 """Projects with queues, for tests of the coordinator."""
 
-from queues.conftest import bulk
+from queues.conftest import queues
 
-__all__ = ["bulk"]
+__all__ = ["queues"]

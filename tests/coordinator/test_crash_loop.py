@@ -12,7 +12,7 @@ from ledger.coordinator.crash_loop import CRASH_LOOP_LIMIT, CrashLoop
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from queues.conftest import Bulk
+    from queues.conftest import Queues
 
 # Worker 2 dies at each start, once worker 1 is at its job.
 ENGINE = """
@@ -93,24 +93,24 @@ def test_a_failure_to_settle_counts_whatever_the_others_do() -> None:
     assert loop.is_certain
 
 
-def test_a_run_goes_on_while_one_worker_is_at_work(bulk: Bulk, tmp_path: Path) -> None:
+def test_a_run_goes_on_while_one_worker_is_at_work(queues: Queues, tmp_path: Path) -> None:
     """Another that dies at every start does not end it; the job is done."""
     install(tmp_path / "packages", "half", "ledger_half", ENGINE)
-    bulk.environment["PYTHONPATH"] = str(tmp_path / "packages")
-    bulk.add("x", "--", sys.executable, "-c", WAITS)
+    queues.environment["PYTHONPATH"] = str(tmp_path / "packages")
+    queues.add("x", "--", sys.executable, "-c", WAITS)
 
-    bulk.spawn(2, "--engine", "half")
+    queues.spawn(2, "--engine", "half")
 
-    assert [*bulk.states("x").values()] == ["done"]
+    assert [*queues.states("x").values()] == ["done"]
 
 
-def test_a_run_in_which_no_worker_starts_ends(bulk: Bulk, tmp_path: Path) -> None:
+def test_a_run_in_which_no_worker_starts_ends(queues: Queues, tmp_path: Path) -> None:
     """With what they wrote before they died."""
     install(tmp_path / "packages", "never", "ledger_never", NEVER)
-    bulk.environment["PYTHONPATH"] = str(tmp_path / "packages")
-    bulk.add("x", "--", "true")
+    queues.environment["PYTHONPATH"] = str(tmp_path / "packages")
+    queues.add("x", "--", "true")
 
-    said = bulk.spawn(2, "--engine", "never", expect=2)
+    said = queues.spawn(2, "--engine", "never", expect=2)
 
     assert "workers cannot start: exit code 1" in said
     assert "no\n" in said

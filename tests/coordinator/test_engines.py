@@ -14,7 +14,7 @@ from ledger.engines import WorkerCommand, find_engine, local
 from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
-    from queues.conftest import Bulk
+    from queues.conftest import Queues
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 NICENESS = "import os; open('niceness', 'w').write(str(os.getpriority(os.PRIO_PROCESS, 0)))"
@@ -36,18 +36,18 @@ def example() -> str:
     return found[1].replace(', "ionice", "-c", "3"', "")
 
 
-def test_the_example_of_the_page_runs_workers(bulk: Bulk, tmp_path: Path) -> None:
+def test_the_example_of_the_page_runs_workers(queues: Queues, tmp_path: Path) -> None:
     """A package of one file, installed, decides how workers start."""
     install(tmp_path / "packages", "background", "ledger_background", example())
-    bulk.environment["PYTHONPATH"] = str(tmp_path / "packages")
-    bulk.add("x", "--", sys.executable, "-c", NICENESS)
+    queues.environment["PYTHONPATH"] = str(tmp_path / "packages")
+    queues.add("x", "--", sys.executable, "-c", NICENESS)
 
-    bulk.spawn("--engine", "background")
+    queues.spawn("--engine", "background")
 
-    assert bulk.read("niceness") == "19"
+    assert queues.read("niceness") == "19"
 
 
-def test_a_worker_below_another_process_is_known(bulk: Bulk, tmp_path: Path) -> None:
+def test_a_worker_below_another_process_is_known(queues: Queues, tmp_path: Path) -> None:
     """A prefix that does not replace itself gives the worker another process id: it is found still."""
     code = (
         "from ledger.engines import local\n"
@@ -56,26 +56,26 @@ def test_a_worker_below_another_process_is_known(bulk: Bulk, tmp_path: Path) -> 
         "    return local.start(command._replace(arguments=words))\n"
     )
     install(tmp_path / "packages", "below", "ledger_below", code)
-    bulk.environment["PYTHONPATH"] = str(tmp_path / "packages")
-    bulk.add("x", "--", "sh", "-c", "[ -e again ] || { touch again; kill -9 $PPID; sleep 9; }")
+    queues.environment["PYTHONPATH"] = str(tmp_path / "packages")
+    queues.add("x", "--", "sh", "-c", "[ -e again ] || { touch again; kill -9 $PPID; sleep 9; }")
 
-    bulk.spawn("--engine", "below")
+    queues.spawn("--engine", "below")
 
-    assert bulk.sql("SELECT outcome FROM workers ORDER BY id") == [
+    assert queues.sql("SELECT outcome FROM workers ORDER BY id") == [
         ("exit code 137",),
         ("finished",),
     ]
 
 
-def test_an_unknown_engine_is_refused_with_those_there_are(bulk: Bulk) -> None:
+def test_an_unknown_engine_is_refused_with_those_there_are(queues: Queues) -> None:
     """A usage error, before anything is run."""
-    bulk.add("x", "--", "touch", "ran")
+    queues.add("x", "--", "touch", "ran")
 
-    said = bulk.spawn("--engine", "nope", expect=2)
+    said = queues.spawn("--engine", "nope", expect=2)
 
     assert "no engine is called 'nope'" in said
     assert "installed: local" in said
-    assert not (bulk.root / "ran").exists()
+    assert not (queues.root / "ran").exists()
 
 
 @pytest.mark.parametrize(

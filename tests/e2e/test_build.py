@@ -79,7 +79,7 @@ def test_a_lost_output_is_built_again(new_site):
 
     report = site.run("spawn", 2)
 
-    assert "2 done jobs had lost their files" in report
+    assert "2 done jobs had lost files" in report
     assert site.tree() == before
 
 
@@ -99,7 +99,7 @@ def test_one_edited_document_embeds_only_itself(new_site):
         ).fetchall()
     site.run("spawn", 2)
 
-    embedded = [row["payload"] for row in waiting]
+    embedded = [payload for (payload,) in waiting]
     after = site.tree()
     rewritten = {path for path, stamp in site.stamps().items() if stamp != stamps.get(path)}
     assert len(embedded) == 1
@@ -428,8 +428,8 @@ def test_temp_files_of_a_run_whose_coordinator_was_killed_are_swept(new_site):
     left.parent.mkdir(exist_ok=True)
     left.touch()
     with site.store() as store:
-        for row in store.open_workers():
-            store.end_worker(row["id"], "killed by SIGKILL")
+        for row in store.runs.open_worker_rows():
+            store.end_worker(row.id, "killed by SIGKILL")
 
     site.run("spawn", 2)
 

@@ -53,7 +53,7 @@ def test_a_broken_file_is_a_finding(site: DamagedSite, fault: str) -> None:
         assert 1 == health.exit
         assert {"integrity"} == health.failing
         assert "mv .ledger/ledger.db*" in health.bad("integrity")[0]["remedy"]
-        assert "not looked at" in health.of("files")[0]["what"]
+        assert "skipped" in health.of("files")[0]["what"]
     assert before == site.path.read_bytes()
 
 
@@ -182,7 +182,7 @@ def test_rows_that_name_nothing_are_found(site: DamagedSite) -> None:
 
     finding = site.look().bad("references")[0]
 
-    assert "1 rows of outputs name rows of jobs that are not there" == finding["what"]
+    assert "1 reference from outputs to missing rows of jobs" == finding["what"]
 
 
 def test_counters_that_are_off_are_counted_again(site: DamagedSite) -> None:
@@ -213,7 +213,7 @@ def test_texts_are_those_that_were_planned(site: DamagedSite) -> None:
     assert "is not the one that was planned" in site.look().bad("plan")[0]["what"]
 
     site.sql("DELETE FROM documents WHERE position = 5")
-    assert "5 of 6 planned documents" in site.look().bad("plan")[1]["what"]
+    assert "5 of 6 planned documents found" in site.look().bad("plan")[1]["what"]
 
 
 def test_a_ledger_without_a_plan_says_init(site: DamagedSite) -> None:

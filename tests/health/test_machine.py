@@ -47,11 +47,11 @@ def test_the_nearest_and_latest_mount_counts(path: str, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "9p", "fuse.sshfs", "fuse.rclone"])
 def test_a_network_is_a_warning(kind: str) -> None:
-    """Locks and shared memory of such filesystems do not hold what they promise."""
+    """Locks and shared memory of such filesystems are not reliable."""
     finding = filesystem_finding("the ledger", Path("/home/me/.ledger"), kind)
 
     assert finding.bad
-    assert "not to be trusted" in finding.what
+    assert "not reliable" in finding.what
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "zfs", "overlay", "fuseblk", "apfs"])

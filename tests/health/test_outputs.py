@@ -14,6 +14,8 @@ import pytest
 from e2e.conftest import until
 from health.conftest import flip
 
+from ledger.store.plan import add_stale_output
+
 if TYPE_CHECKING:
     from health.conftest import DamagedSite
 
@@ -239,7 +241,7 @@ def test_leftovers_are_deleted(site: DamagedSite) -> None:
     """Files of an older plan that a kill kept from being deleted."""
     shutil.copy(site.root / "site" / "index.html", site.root / "site" / "old.html")
     with site.store() as store, store.immediate():
-        store.run("add_stale_output", path="site/old.html")
+        add_stale_output(store, "site/old.html")
 
     assert "site/old.html" == site.look().bad("stale_outputs")[0]["where"]
     assert {"stale_outputs"} == site.look("--fix").fixed
@@ -251,7 +253,7 @@ def test_a_leftover_behind_a_link_is_left_to_a_person(site: DamagedSite, tmp_pat
     (tmp_path / "old.html").touch()
     (site.root / "site" / "away").symlink_to(tmp_path)
     with site.store() as store, store.immediate():
-        store.run("add_stale_output", path="site/away/old.html")
+        add_stale_output(store, "site/away/old.html")
 
     health = site.look("--fix")
 

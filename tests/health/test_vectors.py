@@ -134,10 +134,10 @@ def change(row: int, column: int, value: int) -> Callable[[Any], Any]:
 
 
 RANKINGS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "nobody": (change(0, 0, 6), "documents that there are not"),
-    "less than nobody": (change(0, 0, -1), "documents that there are not"),
+    "nobody": (change(0, 0, 6), "documents that do not exist"),
+    "less than nobody": (change(0, 0, -1), "documents that do not exist"),
     "itself": (change(2, 0, 2), "its own neighbour"),
-    "fractions": (lambda a: a.astype(np.float32), "documents that there are not"),
+    "fractions": (lambda a: a.astype(np.float32), "documents that do not exist"),
     "too shallow": (lambda a: a[:, 1:], "has the shape (6, 4), not (6, 5)"),
     "twice": (lambda a: np.stack([a[:, 0], *a.T[:4]], axis=1), "names a document twice"),
 }

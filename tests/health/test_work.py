@@ -35,7 +35,7 @@ def killed(endless: DamagedSite) -> DamagedSite:
 def leases(site: DamagedSite) -> int:
     """How many leases are out on entries."""
     with site.store(read_only=True) as store:
-        return sum(row["kind"] == "entry" for row in store.rows("running_counts"))
+        return sum(count.running for count in store.counts() if count.kind == "entry")
 
 
 def test_what_a_killed_run_leaves_is_found(killed: DamagedSite) -> None:

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ NEEDED = {
     "retry": ["--failed"],
     "add": ["--name", "x", "--", "echo"],
     "cancel": ["--only", "x"],
+    "why": ["1"],
 }
 
 
@@ -179,7 +181,7 @@ def parse(hint: str) -> None:
     assert name in main.commands, f"there is no `ledger {name}`"
     if not arguments:  # it is only called by its name
         return
-    with click.Context(main) as context:
+    with click.Context(main) as context, suppress(click.exceptions.Exit):  # --help ends it
         main.commands[name].make_context(name, arguments, parent=context)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from e2e.conftest import until
 
+from ledger.store.plan import set_fact
+
 HOME = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*HOME.glob("ledger/**/*.py"), *HOME.glob("worker/**/*.py")])
 WAL_BYTES = 17 << 20  # the limit that Ledger sets it, and a little
@@ -119,7 +121,7 @@ def write_megabytes(store, count):
     """That much, a megabyte a transaction; what is the same already would not be written."""
     for number in range(count):
         with store.immediate():
-            store.run("set_fact", name=f"bulk{number % 4}", value=f"{time.time()} " * 50_000)
+            set_fact(store, f"bulk{number % 4}", f"{time.time()} " * 50_000)
 
 
 def wal(site):

@@ -25,12 +25,12 @@ PAGE_TEMPLATES = frozenset({
 
 
 class BlogSite(Site):
-    """Made from dated posts: lists, feeds, a sitemap, and every post in its languages."""
+    """A site of dated posts: every post in its languages, lists, feeds, a sitemap."""
 
     tables = TABLES
 
     def check(self, settings: Settings) -> Iterable[WrongValue]:
-        """The rules of its tables."""
+        """Rules of the tables of its settings."""
         from ledger.sites.blog.checks import check
 
         return check(settings)
@@ -44,13 +44,13 @@ class BlogSite(Site):
         return source.is_dir() and is_blog(source)
 
     def new_files(self, root: Path, source: Path | None, title: str) -> Files:
-        """A project around a tree of posts, or around the starter."""
+        """Return the files of a project with an existing tree of posts, or with the starter."""
         from ledger.sites.blog import new
 
         return new.new_files(root, source, title)
 
     def source_stamps(self, project: Project) -> Iterator[Stamp]:
-        """Of the content, of the files that are copied as they are, and of the macros."""
+        """Stamps of the content, of the files that are copied unchanged, and of the macros."""
         from ledger.sites.blog.files import MACROS, walk
 
         own = (project.settings.blog.static, MACROS)
@@ -61,12 +61,12 @@ class BlogSite(Site):
                     yield name, facts.st_size, facts.st_mtime_ns
 
     def page_templates(self, project: Project) -> frozenset[str]:
-        """The shipped templates, and the layouts that the project has of its own."""
+        """Names of the shipped templates and of the project's own layouts."""
         own = (project.templates / "blog").glob("*.html")
         return PAGE_TEMPLATES | {f"blog/{path.name}" for path in own if path.is_file()}
 
     def preflight(self, project: Project) -> list[Problem]:
-        """A search without its program."""
+        """Return a problem if the settings ask for a search and Pagefind is not installed."""
         from ledger.sites.blog.search import preflight_problem
 
         return preflight_problem(project)
@@ -78,7 +78,7 @@ class BlogSite(Site):
         return "the search index was made" if make_index(project, known) else ""
 
     def begin_plan(self, project: Project, known: Known) -> BlogPlan:
-        """Read the tree, find every post its place, and validate what they say of each other.
+        """Read the tree, give every post its URL, and validate references between posts.
 
         Raises:
             BadInputError: with every problem.

@@ -31,7 +31,7 @@ _PLAIN = re.compile(r"[\w/.-]*")
 
 
 def check(settings: Settings) -> Iterator[WrongValue]:
-    """Yield the values that are of the right type and still wrong."""
+    """Yield a problem for each value of the right type that is not valid."""
     yield from _numbers(settings.blog)
     yield from _names(settings.blog)
     yield from _places(settings)

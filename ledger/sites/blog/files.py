@@ -80,7 +80,7 @@ def walk(folder: Path) -> Iterator[tuple[str, str, os.stat_result]]:
 def _below(
     folder: str, name: str, top: str, problems: list[Problem]
 ) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Yield everything below one folder, by scandir, which tells folders from files without stat."""
+    """Yield everything below one folder, by scandir, which distinguishes folders from files without stat."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:

@@ -86,7 +86,7 @@ def _members(
 
 
 def _shelves(post: Post, wanted: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """(sort, path, name) of each list that a post stands in, but for the index."""
+    """(sort, path, name) of each list that contains a post, except the index."""
     if "sections" in wanted and post.section:
         yield "sections", address(post.section), post.section
     for sort, folder in TERMS.items():

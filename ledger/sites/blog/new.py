@@ -137,7 +137,7 @@ def starter_files() -> dict[str, Path]:
 
 
 def new_files(root: Path, source: Path | None, title: str) -> Files:
-    """The files of a new blog: of the posts that are named or there, else of the starter.
+    """Return the files of a new blog: for posts that are named or found, else with the starter.
 
     Raises:
         LedgerError: the folder holds other things, and no posts.

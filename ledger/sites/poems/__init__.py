@@ -23,31 +23,31 @@ PAGE_TEMPLATES = frozenset({
 
 
 class Poems(Site):
-    """Made from a corpus: rankings of each document, its words, its order in time."""
+    """A site of a corpus: rankings for each document, its words, its order in time."""
 
     tables = TABLES
 
     def check(self, settings: Settings) -> Iterable[WrongValue]:
-        """The rules of its tables."""
+        """Rules of the tables of its settings."""
         from ledger.sites.poems.settings import check
 
         return check(settings)
 
     def new_files(self, root: Path, source: Path | None, title: str) -> Files:
-        """A project around a corpus, or around the starter."""
+        """Return the files of a project with an existing corpus, or with the starter."""
         from ledger.sites.poems import new
 
         return new.new_files(root, source, title)
 
     def source_stamps(self, project: Project) -> Iterable[Stamp]:
-        """Of the files that the corpus is read from."""
+        """Stamps of the files that the corpus is read from."""
         from ledger.corpus import corpus_files
         from ledger.planning.plan import stamp
 
         return [stamp(path, project.root) for path in corpus_files(project.corpus_path)]
 
     def page_templates(self, project: Project) -> frozenset[str]:
-        """The templates that a run uses."""
+        """Names of the templates that a run uses."""
         del project
         return PAGE_TEMPLATES
 

@@ -46,13 +46,13 @@ min_length = 4
 
 
 def settings_text(corpus: str, title: str) -> str:
-    """The contents of a new ledger.toml."""
+    """Return the contents of a new ledger.toml."""
     themes = "\n".join(f"{name} = {quoted(text)}" for name, text in DEFAULT_THEMES.items())
     return _SETTINGS.format(title=quoted(title), path=quoted(corpus), themes=themes)
 
 
 def new_files(root: Path, source: Path | None, title: str) -> Files:
-    """The files of a new site: of the corpus that is named or there, else of the starter.
+    """Return the files of a new site: for a corpus that is named or found, else with the starter.
 
     Raises:
         LedgerError: the folder holds other things, and no corpus is named.

@@ -28,21 +28,21 @@ class PoemPlan(Plan):
 
     @property
     def depth(self) -> int:
-        """How many documents a ranking lists."""
+        """Number of documents in a ranking."""
         return limited(self.settings.pages.depth, len(self.documents) - 1)
 
     @property
     def per_page(self) -> int:
-        """How many documents a page lists."""
+        """Number of documents on a page of a list."""
         return limited(self.settings.pages.per_page, max(1, len(self.documents)))
 
     @cached_property
     def entry_bytes(self) -> int:
-        """About how many bytes a rendered entry has: the text and its markup, on average."""
+        """Estimated bytes of a rendered entry: the text and its markup, on average."""
         texts = sum(len(document.content.encode("utf-8")) for document in self.documents)
         return texts // max(1, len(self.documents)) + MARKUP_BYTES
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the workers need to know."""
+        """Facts of the plan for the workers."""
         return super().facts | {"per_page": self.per_page}

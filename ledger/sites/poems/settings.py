@@ -26,7 +26,7 @@ TABLES: Mapping[str, Table] = {"pages": PageSettings, "words": WordSettings, **v
 
 
 def check(settings: Settings) -> Iterator[WrongValue]:
-    """Yield the values that are of the right type and still wrong."""
+    """Yield a problem for each value of the right type that is not valid."""
     for name in ("depth", "per_page"):
         value = getattr(settings.pages, name)
         if value != "all" and (not isinstance(value, int) or value < 1):

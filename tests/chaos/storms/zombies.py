@@ -117,21 +117,21 @@ class Puppeteer:
                 self._over.wait(0.3)
 
     def _one(self, store: Store, number: int) -> None:
-        run = store.last_run()
-        if run is None or run["ended_at"] is not None:
+        run = store.runs.latest()
+        if run is None or run.ended_at is not None:
             return
-        worker = store.start_worker(run["id"], 90 + number, NO_PROCESS)
-        claim = store.claim(run["id"], worker, 1 + number % 3, self.lease_seconds)
+        worker = store.start_worker(run.id, 90 + number, NO_PROCESS)
+        claim = store.claim(run.id, worker, 1 + number % 3, self.lease_seconds)
         if claim is not None:
             self._tell(number, "claimed", worker, claim)
-            self._come_late(store, run["id"], worker, claim, number)
+            self._come_late(store, run.id, worker, claim, number)
         store.end_worker(worker, "a puppet")
 
     def _come_late(self, store: Store, run: int, worker: int, claim: Claim, number: int) -> None:
         token = claim.token
 
         def taken_back() -> bool:
-            return store.value("lease_is_live", token=token) is None
+            return not store.claims.is_live(token)
 
         wait_until(taken_back, PATIENCE, f"the lease {token} of a silent worker to be taken back")
         self.played += 1

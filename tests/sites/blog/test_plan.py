@@ -6,6 +6,7 @@ import pytest
 
 from ledger.errors import BadInputError
 from ledger.project.load import load_project
+from ledger.store.plan import Documents
 from ledger.store.store import Store
 
 
@@ -197,7 +198,7 @@ def test_what_is_unchanged_is_not_read_again(blog):
     assert before.documents == 2
     assert blog.init().changes.changed > 0
     with Store(load_project(blog.root).ledger_path, read_only=True) as store:
-        contents = [row["content"] for row in store.rows("documents_between", first=0, last=9)]
+        contents = [document.content for document in Documents(store).between(0, 9)]
     assert contents == ["\nOne.\n", "\nThree.\n"]
 
 

@@ -16,6 +16,7 @@ from sites.blog.feeds import check_atom, check_json_feed, check_rss, check_sitem
 
 from ledger.project.load import load_project
 from ledger.sites.blog.post import Post
+from ledger.store.plan import Documents
 from ledger.store.store import Store
 
 CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpora" / "ruby-news.tar.gz"
@@ -41,8 +42,8 @@ class Site:
         }
         project = load_project(root)
         with Store(project.ledger_path, read_only=True) as store:
-            rows = store.rows("documents_between", first=0, last=10_000)
-            self.posts = [(Post.from_json(row["extra"]), row["slug"]) for row in rows]
+            rows = Documents(store).between(0, 10_000)
+            self.posts = [(Post.from_json(row.extra), row.slug) for row in rows]
 
     def text(self, name: str) -> str:
         """Return a file of the site."""
