@@ -6,16 +6,16 @@ how; claims, leases and results go through the ledger itself, so an engine knows
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from ledger.errors import LedgerError
+from ledger.errors import BadInputError
+from ledger.process.registry import Registry
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LOCAL = "local"
-GROUP = "ledger.engines"
+ENGINES = Registry("ledger.engines", "engine", {LOCAL: "ledger.engines.local"})
 
 
 class WorkerCommand(NamedTuple):
@@ -71,40 +71,11 @@ class Engine(Protocol):
 def find_engine(name: str) -> Engine:
     """Return the engine of that name.
 
-    The local one is imported by its module: to search for entry points in every installed
-    package would take longer than to start a worker.
-
     Raises:
         LedgerError: it is not installed, or is not an engine.
     """
-    if name == LOCAL:
-        return cast("Engine", import_module("ledger.engines.local"))
-    from importlib.metadata import entry_points
-
-    points = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in points:
-        installed = ", ".join(sorted({LOCAL, *points}))
-        raise LedgerError(
-            f"no engine is called {name!r}",
-            context=f"installed: {installed}",
-            remedy="use one of those, or install the package that has it",
-        )
-    return _load(name, points[name].value)
-
-
-def _load(name: str, module: str) -> Engine:
-    try:
-        engine = import_module(module)
-    except Exception as error:  # a third party's module may raise anything
-        raise LedgerError(
-            f"the engine {name!r} cannot be imported: {type(error).__name__}: {error}",
-            context=f"module {module}",
-            remedy="repair or uninstall its package, or spawn without --engine",
-        ) from error
+    engine = ENGINES.load(name)
     if not callable(getattr(engine, "start", None)):
-        raise LedgerError(
-            f"the engine {name!r} has no function `start`",
-            context=f"module {module}",
-            remedy="see docs/engines.md",
-        )
+        remedy = "fix or uninstall that package; docs/engines.md shows an engine that works"
+        raise BadInputError([ENGINES.problem(name, "has no function `start`", remedy)])
     return cast("Engine", engine)

@@ -92,7 +92,7 @@ class Registry:
             raise LedgerError(
                 f"no {self.noun} is called {name!r}",
                 context=f"installed: {', '.join(sorted(self.names()))}",
-                remedy="install the package that provides it, then run `ledger init`",
+                remedy="use one of those, or install the package that provides it",
             ) from None
 
     def files(self) -> list[Path]:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ledger import engines
 from ledger.engines import WorkerCommand, find_engine, local
-from ledger.errors import LedgerError
+from ledger.errors import BadInputError
+from ledger.process.registry import Registry, _all_installed
 
 if TYPE_CHECKING:
     from queues.conftest import Queues
@@ -88,11 +90,16 @@ def test_a_broken_engine_is_a_named_problem(
     module = f"ledger_broken_{len(code)}"
     install(tmp_path, "broken", module, code)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(engines, "ENGINES", Registry("ledger.engines", "engine", {}))
+    _all_installed.cache_clear()
 
-    with pytest.raises(LedgerError, match=message) as caught:
+    with pytest.raises(BadInputError) as caught:
         find_engine("broken")
 
-    assert caught.value.remedy
+    (problem,) = caught.value.problems
+    assert message in problem.what
+    assert "of the package ledger_broken" in problem.where
+    assert problem.remedy
 
 
 def test_the_local_engine_says_how_a_worker_ended(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ def test_a_kind_shows_its_own_options_alone(kind: str, own: str) -> None:
         (["--name", "x", "--kind", "llm", "--header", "a: b"], "not an option of kind llm"),
         (["--name", "x", "--nonsense", "echo"], "No such option"),
         (["--name", "x", "--kind", "nope", "echo"], "no queue kind is called 'nope'"),
-        (["nope", "--name", "x"], "installed kinds: command, llm, http"),
+        (["nope", "--name", "x"], "installed: call, command, http, llm"),
         (["call", "--name", "x"], "not added by hand"),
         (["http", "--name", "x", "--kind", "llm"], "'llm' is not 'http'"),
         (["llm", "--name", "x", "--prompt", "p", "words"], "--model"),

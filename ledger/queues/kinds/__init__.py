@@ -10,20 +10,23 @@ searching what is installed.
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from ledger.errors import LedgerError
+from ledger.errors import BadInputError, LedgerError
+from ledger.process.registry import Registry
 from ledger.queues.recipes import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from importlib.metadata import EntryPoint
 
     from ledger.jobs import Job, MadeFile
 
-GROUP = "ledger.queue_kinds"
 SHIPPED = ("command", "llm", "http", "call")
+QUEUE_KINDS = Registry(
+    "ledger.queue_kinds", "queue kind", {name: f"{__name__}.{name}" for name in SHIPPED}
+)
+# Jobs are found by the name of their kind, so queue kinds and page kinds share their names.
+PAGE_KINDS = Registry("ledger.kinds", "job kind", {})
 
 
 class QueueKind(Protocol):
@@ -42,7 +45,8 @@ class QueueKind(Protocol):
 
 def kind_names() -> list[str]:
     """The kinds that `ledger add` knows, those of other packages last."""
-    return [name for name in SHIPPED if recipe_type(name).is_added_by_hand] + sorted(_installed())
+    shipped = [name for name in SHIPPED if recipe_type(name).is_added_by_hand]
+    return [*shipped, *QUEUE_KINDS.added()]
 
 
 @cache
@@ -52,9 +56,9 @@ def recipe_type(kind: str) -> type[Recipe]:
     Raises:
         LedgerError: the kind is not installed, or cannot be used.
     """
-    if kind in SHIPPED:
-        return cast("QueueKind", import_module(f"{__name__}.{kind}")).recipe
-    return _load(kind).recipe
+    if kind in SHIPPED:  # whose `run` is elsewhere
+        return cast("QueueKind", QUEUE_KINDS.load(kind)).recipe
+    return _checked(kind).recipe
 
 
 def recipe_of(kind: str, values: dict[str, Any]) -> Recipe:
@@ -74,8 +78,8 @@ def module_of(kind: str) -> str:
     """
     if kind in SHIPPED:
         return f"worker.kinds.queue.{kind}"
-    _load(kind)
-    return _installed()[kind].module
+    _checked(kind)
+    return QUEUE_KINDS.module_of(kind)
 
 
 def kinds_with_option(flag: str) -> list[str]:
@@ -91,54 +95,26 @@ def kinds_with_option(flag: str) -> list[str]:
     return found
 
 
-@cache
-def _installed() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
-
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    return {name: point for name, point in found.items() if name not in SHIPPED}
-
-
-def _load(kind: str) -> QueueKind:
-    """Import the kind of another package, and check that it is whole.
+def _checked(kind: str) -> QueueKind:
+    """Import a kind, and check that it is whole.
 
     Raises:
         LedgerError: it is not installed, cannot be imported, or lacks something.
     """
-    point = _installed().get(kind)
-    if point is None:
-        raise LedgerError(
-            f"no queue kind is called {kind!r}",
-            context=f"installed kinds: {', '.join(kind_names())}",
-            remedy="use one of them, or install the package that provides it",
-        )
-    try:
-        module = point.load()
-    except Exception as error:
-        raise _unusable(point, f"{type(error).__name__}: {error}") from error
+    module = QUEUE_KINDS.load(kind)
     if fault := _fault(kind, module):
-        raise _unusable(point, fault)
+        remedy = "fix or uninstall that package; docs/queue-kinds.md shows a kind that works"
+        raise BadInputError([QUEUE_KINDS.problem(kind, fault, remedy)])
     return cast("QueueKind", module)
 
 
 def _fault(kind: str, module: Any) -> str:
     """Why a module cannot be a queue kind; "" if it can."""
-    from importlib.metadata import entry_points
-
     recipe = getattr(module, "recipe", None)
     if not (isinstance(recipe, type) and issubclass(recipe, Recipe)):
         return "it has no `recipe`, a subclass of ledger.queues.recipes.Recipe"
     if not callable(getattr(module, "run", None)):
         return "it has no function `run(job, context)`"
-    if entry_points(group="ledger.kinds", name=kind):
+    if PAGE_KINDS.knows(kind):
         return "a page kind has that name too"
     return ""
-
-
-def _unusable(point: EntryPoint, why: str) -> LedgerError:
-    package = point.dist.name if point.dist is not None else point.module
-    return LedgerError(
-        f"the queue kind {point.name!r} cannot be used: {why}",
-        context=f"module {point.module} of the package {package}",
-        remedy=f"fix or uninstall {package}; docs/queue-kinds.md shows a kind that works",
-    )
