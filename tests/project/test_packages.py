@@ -99,7 +99,7 @@ class TestDocs:
         unknown = package.ledger("init").text
 
         assert "mine.csv line 3" in refused
-        assert "1 documents" in planned
+        assert "1 document," in planned
         assert "(also with .gz), or a folder" in unknown
         assert ".csv" in unknown
 

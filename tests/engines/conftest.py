@@ -1,4 +1,4 @@
-"""Projects with queues, for tests of the coordinator."""
+"""Projects with queues, for tests of engines."""
 
 from queues.conftest import queues
 
