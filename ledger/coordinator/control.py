@@ -45,7 +45,7 @@ def refuse_paused(store: Store, phases: set[int], *, pages: bool) -> None:
         PausedError: everything that is pending is paused.
     """
     waiting = {count.phase for count in store.counts() if count.pending}
-    rows = [row for row in queues.queue_rows(store) if row.phase in waiting & phases]
+    rows = [row for row in queues.all_queues(store) if row.phase in waiting & phases]
     other = pages and any(phase not in {row.phase for row in rows} for phase in waiting)
     everything = plan.read_fact(store, "paused") is not None
     if (everything and waiting) or (rows and all(row.paused for row in rows) and not other):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.errors import Exit, LedgerError
 from ledger.process.wakeup import Wakeup
 from ledger.project.lock import coordinator_lives
-from ledger.store.queues import queue_rows
+from ledger.store.queues import all_queues
 from ledger.store.store import Store
 from ledger.text import counted
 from ledger.views.choose import make_view
@@ -44,7 +44,7 @@ class RemoteRun:
         self.throttled = run.throttled if run is not None and self.going_on else None
         self.children = [
             RemoteWorker(row.id, row.number)
-            for row in (store.runs.open_worker_rows() if self.going_on else ())
+            for row in (store.runs.open_workers() if self.going_on else ())
             if run is not None and row.run == run.id
         ]
 
@@ -64,7 +64,7 @@ class RemoteRun:
 
     def queues(self) -> list[QueueRow]:
         """All queues."""
-        return queue_rows(self.store)
+        return all_queues(self.store)
 
     def worker_id(self, child: RemoteWorker) -> int:
         """The id of a worker."""
