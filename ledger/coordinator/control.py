@@ -88,7 +88,7 @@ def stop(project: Project, *, now: bool) -> str:
     """
     pid = _coordinator(project)
     if pid is None:
-        raise LedgerError(f"no run goes on in {project.root}", remedy="nothing to stop")
+        raise LedgerError(f"no run is in progress in {project.root}", remedy="nothing to stop")
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
         if now:

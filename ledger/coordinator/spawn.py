@@ -62,7 +62,7 @@ class Chosen:
 
 
 class Watcher(Protocol):
-    """A view of a run while it goes on; `ledger.views.view.View` is one."""
+    """A view of a run in progress; `ledger.views.view.View` is one."""
 
     def __call__(self, watched: Supervisor, /) -> None:
         """Called at every tick of the supervisor."""
@@ -148,9 +148,9 @@ def _supervise(
 
 def _finish(project: Project, store: Store, *, quiet: bool) -> None:
     """Do what a kind of site does when all its pages are made."""
-    said = load_site(project.settings.site.kind).finish(project, PlannedBefore(store))
-    if said and not quiet:
-        click.echo(said, err=True)
+    message = load_site(project.settings.site.kind).finish(project, PlannedBefore(store))
+    if message and not quiet:
+        click.echo(message, err=True)
 
 
 def _requeue_damaged(project: Project, store: Store) -> list[str]:

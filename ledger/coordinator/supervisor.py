@@ -165,7 +165,7 @@ class Supervisor:
         if why != self.throttled:
             self.throttled = why
             self.store.throttle_run(self.run, why)
-            self.log.info("held" if why else "going on", why=why)
+            self.log.info("throttled" if why else "resumed", why=why)
 
     def _log_calls(self) -> None:
         """Log the starts once all are at work: opening the log takes a core a tenth of a second."""

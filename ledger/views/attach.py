@@ -72,15 +72,15 @@ class RemoteRun:
 
 
 def read_snapshot(project: Project, store: Store) -> Snapshot:
-    """A snapshot of the ledger, whether a run goes on or not; `store` may be read-only."""
+    """A snapshot of the ledger, whether a run is in progress or not; `store` may be read-only."""
     return RemoteMeter().snapshot(RemoteRun(project, store))
 
 
 def attach(project: Project) -> Exit:
-    """Show the run that goes on here until it ends, or until Ctrl+C, which ends only the view."""
+    """Show the run in progress until it ends, or until Ctrl+C, which ends only the view."""
     if not coordinator_lives(project):
         raise LedgerError(
-            f"no run goes on in {project.root}", remedy="begin one: ledger spawn --detach"
+            f"no run is in progress in {project.root}", remedy="begin one: ledger spawn --detach"
         )
     wakeup = Wakeup()
     signal.signal(signal.SIGINT, lambda *_: wakeup.notify())
@@ -97,6 +97,6 @@ def attach(project: Project) -> Exit:
         view.close(RemoteRun(project, store))
     if not left:
         sys.stderr.write(
-            f"the run goes on ({counted(run.worker_count, 'worker')}): ledger attach\n"
+            f"the run continues ({counted(run.worker_count, 'worker')}): ledger attach\n"
         )
     return Exit.DONE

@@ -184,5 +184,8 @@ def _of_runs(project: Project, store: Store, snapshot: Snapshot) -> Iterable[Fam
     )  # fmt: skip
     yield Family("last_run_start_timestamp_seconds", "gauge", "When the last run began.", started)
     yield Family(
-        "last_run_end_timestamp_seconds", "gauge", "When it ended; absent while it goes on.", ended
+        "last_run_end_timestamp_seconds",
+        "gauge",
+        "When it ended; absent while it is in progress.",
+        ended,
     )
