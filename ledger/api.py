@@ -160,8 +160,8 @@ class Ledger:
             LedgerError: an item is not JSON-able, or no worker can find the function.
         """
         recipe = recipe_for(function)
-        told = {"module": recipe.module, "name": recipe.name, "version": function.version}
-        jobs = {each.key: each for each in (_job(item, told) for item in items)}
+        identity = {"module": recipe.module, "name": recipe.name, "version": function.version}
+        jobs = {each.key: each for each in (_job(item, identity) for item in items)}
         recipe.retries = function.retries
         queue = make_queue(
             self.project, function.name, "call", recipe, limits=function.limits, priority=priority
@@ -199,7 +199,7 @@ class Ledger:
         if code == Exit.BUDGET:
             raise BudgetError("the budget allows no more jobs", remedy="spawn(budget=…) with more")
         if code != Exit.DONE:
-            raise StoppedError("the run was stopped", remedy="spawn() goes on from here")
+            raise StoppedError("the run was stopped", remedy="spawn() continues from here")
 
     def results(self, function: Function[..., Any] | str) -> Iterator[Result]:
         """The results of the items of a queue, in the order in which they were added."""
@@ -244,9 +244,9 @@ class Ledger:
         return chosen or failures
 
 
-def _job(item: Any, told: dict[str, str]) -> QueueJob:
+def _job(item: Any, identity: dict[str, str]) -> QueueJob:
     return QueueJob(
-        key=_key(item), fingerprint=fingerprint("call", told, item), record={"item": item}
+        key=_key(item), fingerprint=fingerprint("call", identity, item), record={"item": item}
     )
 
 

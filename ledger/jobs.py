@@ -95,12 +95,12 @@ class Spent(NamedTuple):
 
 @dataclass(slots=True)
 class AttemptRecord:
-    """What is known of one try at a job of a queue; its kind writes it while the job runs.
+    """A record of one try at a job of a queue; its kind writes it while the job runs.
 
-    `spent` is None when nobody knows, and then counts as all that was reserved. `uncertain` is
-    true when nobody knows either whether the effect took place. `rest` is how many seconds the
-    other side wants the whole queue to leave it alone (None: it did not say so). `retries` is how
-    many more tries its queue allows after one that may pass (None: as many as there are attempts).
+    `spent` is None if it is unknown, and then counts as all that was reserved. `uncertain` is
+    true if it is also unknown whether the effect took place. `rest` is how many seconds the
+    server asks the whole queue to wait (None: it did not ask). `retries` is how many more tries
+    the queue allows after a transient failure (None: as many as there are attempts).
     """
 
     started_at: float

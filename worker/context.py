@@ -100,7 +100,7 @@ class Context:
 
     def neighbours(self, document: OrderedDocument) -> tuple[Neighbour | None, Neighbour | None]:
         """Return the documents just before and just after this one in time."""
-        around = self.documents.neighbour_rows(document.chronology)
+        around = self.documents.neighbours(document.chronology)
         older, newer = (
             Neighbour(row.label, row.slug) if row is not None else None
             for row in map(around.get, (document.chronology - 1, document.chronology + 1))

@@ -111,7 +111,7 @@ class Publisher:
         reached(Point.RENAMED)
 
     def _refusal(self, name: str, path: str, size: int, error: OSError) -> JobError:
-        """What stands in the way of a file, or else what the disk said, and the remedy."""
+        """An error that names the obstacle in the way of a file, or else the error of the disk."""
         what = f"cannot write {name}: {error.strerror}"
         remedy = OS_REMEDIES.get(error.errno or 0, "make room, or correct the permissions")
         if obstacle := self._obstacle(path):

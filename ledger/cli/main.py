@@ -134,7 +134,7 @@ def init(source: Path | None, folder: Path, kind: str | None, dry_run: bool, jso
 @click.option(
     "--engine", default="local", metavar="NAME", help="Where workers run: docs/engines.md."
 )
-@click.option("--detach", is_flag=True, help="Go on in the background; `ledger attach` watches.")
+@click.option("--detach", is_flag=True, help="Run in the background; `ledger attach` watches.")
 @click.option("--dry-run", is_flag=True, help="Print what would be built, and build nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress.")
 @as_json
@@ -145,7 +145,7 @@ def spawn(
     """Build what is planned with WORKERS worker processes (default: one per core).
 
     Ctrl+C finishes the jobs in flight; a second Ctrl+C stops at once. Nothing is lost either
-    way: the same command goes on from there.
+    way: the same command continues from there.
 
     \b
     ledger spawn 12

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @in_project
 @click.option("--only", multiple=True, metavar="NAME", help="Only this queue; repeatable.")
 def pause(folder: Path, only: tuple[str, ...]) -> None:
-    """Start nothing new, also while a run goes on; running jobs are finished. `ledger resume` goes on.
+    """Start nothing new, also during a run; running jobs are finished. `ledger resume` continues.
 
     \b
     ledger pause
@@ -36,7 +36,7 @@ def pause(folder: Path, only: tuple[str, ...]) -> None:
 @in_project
 @click.option("--only", multiple=True, metavar="NAME", help="Only this queue; repeatable.")
 def resume(folder: Path, only: tuple[str, ...]) -> None:
-    """Go on with what was paused."""
+    """Continue what was paused."""
     from ledger.coordinator.control import pause as pause_queues
 
     click.echo(pause_queues(_project(folder), only, paused=False))
@@ -72,7 +72,7 @@ def cancel(
     "--now", is_flag=True, help="Do not wait for the jobs in flight: they are done again."
 )
 def stop(folder: Path, *, now: bool) -> None:
-    """End the run that goes on here, from another shell: the jobs in flight are finished."""
+    """End the run in progress, from another shell: the jobs in flight are finished."""
     from ledger.coordinator.control import stop as stop_run
 
     click.echo(stop_run(_project(folder), now=now))
@@ -81,7 +81,7 @@ def stop(folder: Path, *, now: bool) -> None:
 @click.command()
 @in_project
 def attach(folder: Path) -> None:
-    """Watch the run that goes on here, until it ends or Ctrl+C, which leaves the run alone."""
+    """Watch the run in progress, until it ends or Ctrl+C, which leaves the run alone."""
     from ledger.views.attach import attach as watch
 
     sys.exit(watch(_project(folder)))

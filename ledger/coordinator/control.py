@@ -45,7 +45,7 @@ def refuse_paused(store: Store, phases: set[int], *, pages: bool) -> None:
         PausedError: everything that is pending is paused.
     """
     waiting = {count.phase for count in store.counts() if count.pending}
-    rows = [row for row in queues.queue_rows(store) if row.phase in waiting & phases]
+    rows = [row for row in queues.all_queues(store) if row.phase in waiting & phases]
     other = pages and any(phase not in {row.phase for row in rows} for phase in waiting)
     everything = plan.read_fact(store, "paused") is not None
     if (everything and waiting) or (rows and all(row.paused for row in rows) and not other):
@@ -88,7 +88,7 @@ def stop(project: Project, *, now: bool) -> str:
     """
     pid = _coordinator(project)
     if pid is None:
-        raise LedgerError(f"no run goes on in {project.root}", remedy="nothing to stop")
+        raise LedgerError(f"no run is in progress in {project.root}", remedy="nothing to stop")
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
         if now:

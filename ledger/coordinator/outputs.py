@@ -149,7 +149,7 @@ def requeue_lost_outputs(project: Project, store: Store) -> int:
     root = str(project.root)  # a Path for each of 20,000 files costs more than their stat
     lost = {
         row.job
-        for row in store.reports.finished_output_rows()
+        for row in store.reports.finished_outputs()
         if row.bytes is None or _size(f"{root}/{row.path}") != row.bytes
     }
     return store.requeue(lost) if lost else 0

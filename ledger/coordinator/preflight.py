@@ -82,7 +82,7 @@ def _check_room(project: Project, store: Store, job_bytes: dict[str, int]) -> li
     """Check that the disk has room for the pending jobs, by the plan's estimate."""
     if not job_bytes:
         return []
-    waiting = store.reports.waiting_rows(job_bytes)
+    waiting = store.reports.waiting(job_bytes)
     needed = sum(max(0, row.jobs * job_bytes[row.kind] - row.bytes) for row in waiting)
     free = shutil.disk_usage(project.root).free
     if needed <= free:

@@ -62,7 +62,7 @@ class Chosen:
 
 
 class Watcher(Protocol):
-    """A view of a run while it goes on; `ledger.views.view.View` is one."""
+    """A view of a run in progress; `ledger.views.view.View` is one."""
 
     def __call__(self, watched: Supervisor, /) -> None:
         """Called at every tick of the supervisor."""
@@ -104,7 +104,7 @@ def _prepare(project: Project, store: Store, options: SpawnOptions, chosen: Chos
     Raises:
         LedgerError: with everything that prevents the run.
     """
-    names = [queue.name for queue in queues.queue_rows(store) if queue.name in options.only]
+    names = [queue.name for queue in queues.all_queues(store) if queue.name in options.only]
     checks.set_spawn_limits(store, names, options.limits)
     checks.refresh_prices(project, store)
     warnings = _requeue_damaged(project, store)
@@ -148,9 +148,9 @@ def _supervise(
 
 def _finish(project: Project, store: Store, *, quiet: bool) -> None:
     """Do what a kind of site does when all its pages are made."""
-    said = load_site(project.settings.site.kind).finish(project, PlannedBefore(store))
-    if said and not quiet:
-        click.echo(said, err=True)
+    message = load_site(project.settings.site.kind).finish(project, PlannedBefore(store))
+    if message and not quiet:
+        click.echo(message, err=True)
 
 
 def _requeue_damaged(project: Project, store: Store) -> list[str]:
@@ -160,7 +160,7 @@ def _requeue_damaged(project: Project, store: Store) -> list[str]:
     hashed: after a power cut a file may have its name and its size, and not its bytes.
     """
     warnings = []
-    unproven = store.reports.unproven_file_rows()
+    unproven = store.reports.unproven_files()
     if unproven:
         damages = hash_outputs(project.root, unproven).damages
         if damages:
@@ -184,7 +184,7 @@ def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
     if not only:
         return Chosen()
     kinds = kinds_of_site(project.settings.site.kind)
-    names = [queue.name for queue in queues.queue_rows(store)]
+    names = [queue.name for queue in queues.all_queues(store)]
     planned = [name for name, kind in kinds.items() if kind.sites != ("bulk",)]
     unknown = sorted(set(only) - set(planned) - set(names))
     if unknown:
@@ -197,7 +197,7 @@ def _choose(project: Project, store: Store, only: tuple[str, ...]) -> Chosen:
 
 
 def _phases(store: Store, chosen: Chosen) -> set[int]:
-    every = {queue.phase for queue in queues.queue_rows(store)}
+    every = {queue.phase for queue in queues.all_queues(store)}
     return every if chosen.kinds is None else every & chosen.queues
 
 

@@ -28,7 +28,7 @@ from ledger.recovery.workers import (
     recover_dead_workers,
     recover_worker,
 )
-from ledger.store.queues import queue_rows
+from ledger.store.queues import all_queues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,7 +165,7 @@ class Supervisor:
         if why != self.throttled:
             self.throttled = why
             self.store.throttle_run(self.run, why)
-            self.log.info("held" if why else "going on", why=why)
+            self.log.info("throttled" if why else "resumed", why=why)
 
     def _log_calls(self) -> None:
         """Log the starts once all are at work: opening the log takes a core a tenth of a second."""
@@ -186,7 +186,7 @@ class Supervisor:
         if not any(count.pending or count.running for count in counts):
             return Exit.DONE
         waiting = {count.phase for count in counts if count.pending}
-        exhausted = any(row.exhausted for row in queue_rows(self.store) if row.phase in waiting)
+        exhausted = any(row.exhausted for row in all_queues(self.store) if row.phase in waiting)
         return Exit.BUDGET if exhausted else Exit.LOCKED
 
     def counts(self) -> list[KindCount]:
@@ -203,7 +203,7 @@ class Supervisor:
         """The queues that the run is about."""
         return [
             row
-            for row in queue_rows(self.store)
+            for row in all_queues(self.store)
             if self.options.kinds is None or row.phase in self.options.queues
         ]
 

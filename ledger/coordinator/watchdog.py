@@ -69,7 +69,7 @@ class Watchdog:
 
         While no process can write, none can renew: then an expired lease proves nothing.
         """
-        workers = {row.id: row for row in store.runs.open_worker_rows()}
+        workers = {row.id: row for row in store.runs.open_workers()}
         writer, stuck_for = self._stuck_writer(store)
         if writer is not None:
             self._suspects = set()

@@ -49,7 +49,7 @@ def temporary(context: CheckContext) -> Iterator[Finding]:
 
 def _writers(context: CheckContext) -> list[int]:
     if context.building:
-        return [row.id for row in context.ledger.runs.open_worker_rows()]
+        return [row.id for row in context.ledger.runs.open_workers()]
     return living(context.project, context.ledger)
 
 

@@ -11,7 +11,7 @@ from ledger.health.finding import Finding, error, note, ok, warning
 from ledger.queues.checks import read_key
 from ledger.queues.kinds import recipe_of
 from ledger.store import health
-from ledger.store.queues import queue_rows
+from ledger.store.queues import all_queues
 from ledger.text import counted
 from ledger.views.snapshot import QueueState
 from ledger.views.spending import spending
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def queues(context: CheckContext) -> Iterator[Finding]:
     """Queues have prices and keys, and no job of theirs has an effect in doubt."""
-    rows = queue_rows(context.ledger)
+    rows = all_queues(context.ledger)
     for row in rows:
         yield from _recipe(row)
         yield from _widths(context, row)

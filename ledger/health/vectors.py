@@ -85,7 +85,7 @@ def _wanted(context: CheckContext) -> set[Name]:
     extra = [json.loads(row.payload).get("digests", {}) for row in _jobs(context, "space")[:1]]
     named = {(str(name), str(text)) for digests in extra for name, text in digests.items()}
     return named | {
-        (row.identity, row.text_digest) for row in Documents(context.ledger).identity_rows()
+        (row.identity, row.text_digest) for row in Documents(context.ledger).identities()
     }
 
 

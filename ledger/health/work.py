@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def living(project: Project, store: Store) -> list[int]:
     """Return the workers that hold the lock of their state file: the live ones."""
     folder = project.state / "workers"
-    rows = store.runs.open_worker_rows()
+    rows = store.runs.open_workers()
     return [row.id for row in rows if worker_state.is_alive(folder, row.id)]
 
 
@@ -48,7 +48,7 @@ def _is_orphan(row: LeaseOutRow, alive: Sequence[int], *, building: bool) -> boo
 
 def workers(context: CheckContext) -> Iterator[Finding]:
     """Every worker that is not recorded as ended is alive, and has a coordinator."""
-    rows = context.ledger.runs.open_worker_rows()
+    rows = context.ledger.runs.open_workers()
     if context.building:
         yield ok(f"{counted(len(rows), 'worker')} at work under a live coordinator")
         return

@@ -241,7 +241,7 @@ def _wrong(name: str, value: object, wanted: str) -> Problem:
 
 
 def _shown(value: object) -> str:
-    """A value as it can be told: of a long one the beginning, of a whole table only that."""
+    """A value as messages show it: the beginning of a long one, the type of a list or table."""
     if isinstance(value, (list, dict)) and value:
         return "a list" if isinstance(value, list) else "a table"
     try:
@@ -261,10 +261,10 @@ def _unknown(name: str, key: str, known: list[str], *, guess: bool) -> Problem:
 
 def _check_values(settings: Settings, site: ProjectSite, root: Path) -> list[Problem]:
     """The rules that types alone do not say: the core's, then those of each owner of tables."""
-    problems = [*_said(_core_rules(settings)), *_check_output(settings.site.output, root)]
+    problems = [*_as_problems(_core_rules(settings)), *_check_output(settings.site.output, root)]
     for module in map(import_module, SHARED):
-        problems += _said(module.check(settings))
-    return problems + _said(site.check(settings))
+        problems += _as_problems(module.check(settings))
+    return problems + _as_problems(site.check(settings))
 
 
 def _core_rules(settings: Settings) -> Iterable[WrongValue]:
@@ -279,7 +279,7 @@ def _core_rules(settings: Settings) -> Iterable[WrongValue]:
         yield "site.language", site.language, 'a language tag, such as "en" or "pt-BR"'
 
 
-def _said(found: Iterable[WrongValue | Problem]) -> list[Problem]:
+def _as_problems(found: Iterable[WrongValue | Problem]) -> list[Problem]:
     return [item if isinstance(item, Problem) else _wrong(*item) for item in found]
 
 

@@ -1,4 +1,4 @@
-"""What a kind of site tells of itself before anything is planned: its settings, its starter."""
+"""What a kind of site declares before anything is planned: its settings, its starter."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def ready_project(folder: Path, *, dry_run: bool = False) -> Project:
 
 
 def _is_ready(project: Project) -> bool:
-    """Whether jobs can be added without planning first, also while a run goes on."""
+    """Whether jobs can be added without planning first, also during a run."""
     from ledger.store.plan import read_facts
 
     try:

@@ -59,7 +59,7 @@ def prices_of(project: Project, model: str) -> dict[str, int | None]:
 
 def refresh_prices(project: Project, store: Store) -> None:
     """Give queues whose jobs are priced by tokens the prices that ledger.toml has now."""
-    for queue in queues.queue_rows(store):
+    for queue in queues.all_queues(store):
         try:
             model = _recipe(queue).priced_model()
         except LedgerError:  # its kind is not installed, which `preflight` reports
@@ -76,7 +76,7 @@ def preflight(project: Project, store: Store, phases: Iterable[int] | None = Non
     wanted = waiting if phases is None else waiting & set(phases)
     return [
         problem
-        for queue in queues.queue_rows(store)
+        for queue in queues.all_queues(store)
         if queue.phase in wanted
         for problem in _problems_of(project, queue)
     ]
@@ -162,6 +162,6 @@ def limited_by_budget(store: Store, phases: Iterable[int]) -> list[QueueRow]:
     wanted = set(phases)
     return [
         queue
-        for queue in queues.queue_rows(store)
+        for queue in queues.all_queues(store)
         if queue.phase in wanted and queue.exhausted and has_budget(queue)
     ]

@@ -80,7 +80,7 @@ def read_items(
 
     Args:
         groups: from `split_arguments`; their values are called 1, 2 and so on.
-        files: files of values, a line each, `-` for standard input; the numbers of their values go on from there.
+        files: files of values, a line each, `-` for standard input; the numbers of their values continue from there.
         table: a .jsonl, .csv or .tsv file, or `-` for JSON lines from standard input.
         matrix: `NAME=a,b,c` or `NAME=@file` each.
         null: values in files end with NUL and not with the line.

@@ -89,7 +89,7 @@ class Recipe:
         return []
 
     def tokens(self, item: Item) -> tuple[int, int]:
-        """The most tokens that an attempt may take, in and out: so many are reserved for it."""
+        """The most tokens that an attempt may take, in and out; this number is reserved for it."""
         del item
         return 0, 0
 

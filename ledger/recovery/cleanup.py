@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.project.load import Project
-    from ledger.store.connection import Statements
+    from ledger.store.store import Store
 
 
-def remove_stale_outputs(project: Project, database: Statements) -> int:
+def remove_stale_outputs(project: Project, store: Store) -> int:
     """Delete the files whose jobs are gone from the plan, and the folders that this empties.
 
     They are recorded in the ledger when the plan is made and removed from it once they are deleted,
     so that a kill in between loses nothing. Return how many were deleted.
     """
-    former = [project.root / home for home in plan.read_facts(database).get("homes", [])]
+    former = [project.root / home for home in plan.read_facts(store).get("homes", [])]
     homes = {home.resolve() for home in (project.output, project.state, *former)}
-    paths = plan.stale_outputs(database)
+    paths = plan.stale_outputs(store)
     gone = [path for path in paths if _remove(project.root / path, homes)]
-    with database.immediate():
-        plan.clear_stale_outputs(database, gone)
+    with store.immediate():
+        plan.clear_stale_outputs(store, gone)
     return len(gone)
 
 

@@ -41,7 +41,7 @@ def recover_dead_workers(project: Project, store: Store, *, but_of: int | None =
     folder = project.state / "workers"
     dead = [
         row.id
-        for row in store.runs.open_worker_rows()
+        for row in store.runs.open_workers()
         if row.run != but_of and not worker_state.is_alive(folder, row.id)
     ]
     for worker in dead:
@@ -91,4 +91,4 @@ def job_in_flight(project: Project, worker: int) -> int | None:
 
 def alive(store: Store) -> list[int]:
     """Return the workers that are not recorded as ended."""
-    return [row.id for row in store.runs.open_worker_rows()]
+    return [row.id for row in store.runs.open_workers()]

@@ -14,7 +14,7 @@ import struct
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from ledger.errors import LedgerError
 from ledger.files import resource
@@ -24,7 +24,6 @@ from ledger.process.locks import is_locked
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from sqlite_utils import Database as UtilsDatabase
 else:
@@ -54,29 +53,6 @@ class WriteLockOwner(NamedTuple):
 
 T = TypeVar("T", bound=NamedTuple)
 """A shape of rows (ledger/store/rows.py)."""
-
-
-class Statements(Protocol):
-    """What runs statements by name: a `Database`, or a `Store` that holds one."""
-
-    def immediate(self) -> AbstractContextManager[None]:
-        """A write transaction."""
-
-    def run(self, name: str, /, **values: Any) -> sqlite3.Cursor:
-        """Execute a statement."""
-
-    def run_many(self, name: str, rows: Any) -> int:
-        """Execute a statement for each row."""
-
-    def rows(self, name: str, /, **values: Any) -> list[Row]:
-        """All rows of a statement."""
-
-    def read(self, shape: type[T], name: str, /, **values: Any) -> list[T]:
-        """All rows of a statement, typed."""
-
-    def value(self, name: str, /, **values: Any) -> Any:
-        """The first column of the first row."""
-
 
 _OWNER = struct.Struct("<qq")
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ledger.jobs import Planned
-    from ledger.store.connection import Row, Statements
+    from ledger.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +69,15 @@ class Changes:
 class Documents:
     """The corpus as it was planned, read from the ledger."""
 
-    def __init__(self, database: Statements) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._database = store.database
 
     def get(self, identity: str) -> OrderedDocument | None:
         """The document of that identity."""
         rows = self._database.rows("document", identity=identity)
         return OrderedDocument(*rows[0]) if rows else None
 
-    def neighbour_rows(self, chronology: int) -> dict[int, NeighbourRow]:
+    def neighbours(self, chronology: int) -> dict[int, NeighbourRow]:
         """The documents just before and after a place in time, by their own places."""
         rows = self._database.read(NeighbourRow, "neighbours_in_time", chronology=chronology)
         return {row.chronology: row for row in rows}
@@ -97,90 +97,69 @@ class Documents:
         rows = self._database.rows("documents_between", first=first, last=last)
         return [OrderedDocument(*row) for row in rows]
 
-    def listed_through_time(self, first: int, last: int) -> list[ListedDocument]:
+    def through_time(self, first: int, last: int) -> list[ListedDocument]:
         """The documents from a place in time (included) to another (excluded), oldest first."""
         return self._database.read(ListedDocument, "documents_in_time", first=first, last=last)
 
-    def listed_of_category(self, category: str, offset: int, limit: int) -> list[ListedDocument]:
+    def of_category(self, category: str, offset: int, limit: int) -> list[ListedDocument]:
         """Documents of one category, oldest first."""
         return self._database.read(
             ListedDocument, "documents_of_category", category=category, offset=offset, limit=limit
         )
 
-    def identity_rows(self) -> list[IdentityRow]:
+    def identities(self) -> list[IdentityRow]:
         """All documents with the digests of their texts, in corpus order."""
         return self._database.read(IdentityRow, "identities")
 
-    # -- rows by name, until their callers take the typed ones -------------------------------
 
-    def neighbours(self, chronology: int) -> dict[int, Row]:
-        """`neighbour_rows` by name."""
-        rows = self._database.rows("neighbours_in_time", chronology=chronology)
-        return {row["chronology"]: row for row in rows}
-
-    def through_time(self, first: int, last: int) -> list[Row]:
-        """`listed_through_time` by name."""
-        return self._database.rows("documents_in_time", first=first, last=last)
-
-    def of_category(self, category: str, offset: int, limit: int) -> list[Row]:
-        """`listed_of_category` by name."""
-        return self._database.rows(
-            "documents_of_category", category=category, offset=offset, limit=limit
-        )
-
-    def identities(self) -> list[tuple[str, str]]:
-        """`identity_rows` as plain tuples."""
-        return [(row[0], row[1]) for row in self._database.rows("identities")]
-
-
-def read_facts(database: Statements) -> dict[str, Any]:
+def read_facts(store: Store) -> dict[str, Any]:
     """The facts that the plan records for the workers; empty before the first plan."""
-    text = database.value("fact", name="plan")
+    text = store.database.value("fact", name="plan")
     return dict(_noted(text)) if text else {}
 
 
-def read_fact(database: Statements, name: str) -> str | None:
+def read_fact(store: Store, name: str) -> str | None:
     """One fact as text; None if it is not recorded."""
-    value: str | None = database.value("fact", name=name)
+    value: str | None = store.database.value("fact", name=name)
     return value
 
 
-def set_fact(database: Statements, name: str, value: str) -> None:
+def set_fact(store: Store, name: str, value: str) -> None:
     """Within a transaction: record a fact."""
-    database.run("set_fact", name=name, value=value)
+    store.database.run("set_fact", name=name, value=value)
 
 
-def forget_fact(database: Statements, name: str) -> None:
+def forget_fact(store: Store, name: str) -> None:
     """Within a transaction: remove a fact."""
-    database.run("forget_fact", name=name)
+    store.database.run("forget_fact", name=name)
 
 
-def stale_outputs(database: Statements) -> list[str]:
+def stale_outputs(store: Store) -> list[str]:
     """The files to delete: their jobs are no longer in the plan."""
-    return [row[0] for row in database.rows("stale_outputs")]
+    return [row[0] for row in store.database.rows("stale_outputs")]
 
 
-def add_stale_output(database: Statements, path: str) -> None:
+def add_stale_output(store: Store, path: str) -> None:
     """Record that a file no longer has a job."""
-    database.run("add_stale_output", path=path)
+    store.database.run("add_stale_output", path=path)
 
 
-def clear_stale_outputs(database: Statements, paths: Iterable[str]) -> None:
+def clear_stale_outputs(store: Store, paths: Iterable[str]) -> None:
     """Within a transaction: forget stale outputs that have been deleted."""
-    database.run_many("clear_stale_outputs", [{"path": path} for path in paths])
+    store.database.run_many("clear_stale_outputs", [{"path": path} for path in paths])
 
 
-def read_notes(database: Statements) -> list[Problem]:
+def read_notes(store: Store) -> list[Problem]:
     """The planner's notes on the plan."""
-    text = database.value("fact", name="notes")
+    text = store.database.value("fact", name="notes")
     return [Problem(*note) for note in _noted(text)] if text else []
 
 
 class PlannedBefore:
     """The previous plan, as a `ledger.planning.plan.Known`."""
 
-    def __init__(self, database: Statements) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._database = store.database
 
     def jobs(self, kind: str) -> dict[str, tuple[dict[str, Any], str]]:
         """(payload, state) of the jobs of a kind, by key."""
@@ -211,7 +190,7 @@ def _noted(text: str) -> Any:
 
 
 def replan(
-    database: Statements,
+    store: Store,
     *,
     jobs: Sequence[PlannedJob],
     documents: Sequence[OrderedDocument],
@@ -224,34 +203,34 @@ def replan(
     A job whose fingerprint is the same keeps its state; one whose fingerprint changed is
     pending again; one that is no longer in the plan is removed, and its files become stale outputs.
     """
-    with database.immediate():
-        before = _planned_before(database)
+    with store.immediate():
+        before = _planned_before(store)
         changes = compare(before, jobs)
-        _refuse_outputs_of_queues(database, jobs)
-        if read_facts(database).get("corpus") != facts["corpus"]:
-            _write_documents(database, documents)
-        _write_jobs(database, before, jobs, max_attempts)
-        removed = _write_outputs(database, jobs)
+        _refuse_outputs_of_queues(store, jobs)
+        if read_facts(store).get("corpus") != facts["corpus"]:
+            _write_documents(store, documents)
+        _write_jobs(store, before, jobs, max_attempts)
+        removed = _write_outputs(store, jobs)
         planned = {job.name for job in jobs}
         gone = [row.id for name, row in before.items() if name not in planned]
-        database.run_many("drop_job", [{"job": job} for job in gone])
-        database.run("set_fact", name="plan", value=json.dumps(facts, ensure_ascii=False))
+        store.database.run_many("drop_job", [{"job": job} for job in gone])
+        store.database.run("set_fact", name="plan", value=json.dumps(facts, ensure_ascii=False))
         noted = json.dumps([(note.where, note.what, note.remedy) for note in notes])
-        database.run("set_fact", name="notes", value=noted)
+        store.database.run("set_fact", name="notes", value=noted)
         reached(Point.PLAN_WRITTEN)
     reached(Point.PLANNED)
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
 
 
-def _planned_before(database: Statements) -> dict[tuple[str, str], PlannedJobRow]:
-    return {(row.kind, row.key): row for row in database.read(PlannedJobRow, "planned_jobs")}
+def _planned_before(store: Store) -> dict[tuple[str, str], PlannedJobRow]:
+    return {(row.kind, row.key): row for row in store.database.read(PlannedJobRow, "planned_jobs")}
 
 
-def _refuse_outputs_of_queues(database: Statements, jobs: Sequence[PlannedJob]) -> None:
+def _refuse_outputs_of_queues(store: Store, jobs: Sequence[PlannedJob]) -> None:
     """Refuse a path that a job of a queue owns; the error names both jobs."""
     taken = [
         (row.path, f"{row.kind}/{row.key}")
-        for row in database.read(OwnerRow, "owners_of_outputs")
+        for row in store.database.read(OwnerRow, "owners_of_outputs")
         if row.phase >= FIRST_QUEUE
     ]
     claims = ((path, "/".join(job.name)) for job in jobs for path in job.planned.outputs)
@@ -267,12 +246,14 @@ def _refuse_outputs_of_queues(database: Statements, jobs: Sequence[PlannedJob]) 
         raise BadInputError(problems)
 
 
-def _write_documents(database: Statements, documents: Sequence[OrderedDocument]) -> None:
+def _write_documents(store: Store, documents: Sequence[OrderedDocument]) -> None:
     """Make the documents exactly these; an unchanged one is at most moved.
 
     A planner that knows that a document is unchanged therefore need not read its content again.
     """
-    before = {row.identity: row for row in database.read(DocumentPlaceRow, "ordered_documents")}
+    before = {
+        row.identity: row for row in store.database.read(DocumentPlaceRow, "ordered_documents")
+    }
     added, moved = [], []
     for document in documents:
         row = before.pop(document.identity, None)
@@ -282,11 +263,11 @@ def _write_documents(database: Statements, documents: Sequence[OrderedDocument])
                 before[document.identity] = row
         elif any(getattr(row, name) != getattr(document, name) for name in _PLACE):
             moved.append({name: getattr(document, name) for name in ("identity", *_PLACE)})
-    database.run_many("drop_document", [{"identity": identity} for identity in before])
+    store.database.run_many("drop_document", [{"identity": identity} for identity in before])
     # Places are unique, so all documents that move leave theirs before the first takes its new one.
-    database.run_many("lift_document", [{"identity": row["identity"]} for row in moved])
-    database.run_many("place_document", moved)
-    database.run_many("add_document", [_document_row(document) for document in added])
+    store.database.run_many("lift_document", [{"identity": row["identity"]} for row in moved])
+    store.database.run_many("place_document", moved)
+    store.database.run_many("add_document", [_document_row(document) for document in added])
 
 
 def compare(before: dict[tuple[str, str], PlannedJobRow], jobs: Iterable[PlannedJob]) -> Changes:
@@ -303,12 +284,12 @@ def compare(before: dict[tuple[str, str], PlannedJobRow], jobs: Iterable[Planned
     return Changes(added, changed, unchanged, len(before) - changed - unchanged)
 
 
-def preview(database: Statements, jobs: Sequence[PlannedJob]) -> Changes:
+def preview(store: Store, jobs: Sequence[PlannedJob]) -> Changes:
     """Compute what `replan` would do, without doing it."""
-    before = _planned_before(database)
+    before = _planned_before(store)
     changes = compare(before, jobs)
     paths = {path for job in jobs for path in job.planned.outputs}
-    planned = database.read(PlannedOutputRow, "planned_outputs")
+    planned = store.database.read(PlannedOutputRow, "planned_outputs")
     removed = sum(row.path not in paths for row in planned)
     return Changes(changes.added, changes.changed, changes.unchanged, changes.removed, removed)
 
@@ -321,7 +302,7 @@ _MOVING = ("phase", "priority", "position", "payload")
 
 
 def _write_jobs(
-    database: Statements,
+    store: Store,
     before: dict[tuple[str, str], PlannedJobRow],
     jobs: Sequence[PlannedJob],
     max_attempts: int,
@@ -335,30 +316,30 @@ def _write_jobs(
             changed.append({**wanted, "id": row.id})
         elif any(getattr(row, name) != wanted[name] for name in _MOVING):
             moved.append({**wanted, "id": row.id})
-    database.run_many("add_job", added)
-    database.run_many("change_job", changed)
-    database.run_many("move_job", moved)
+    store.database.run_many("add_job", added)
+    store.database.run_many("change_job", changed)
+    store.database.run_many("move_job", moved)
 
 
-def _write_outputs(database: Statements, jobs: Sequence[PlannedJob]) -> int:
+def _write_outputs(store: Store, jobs: Sequence[PlannedJob]) -> int:
     """Make the outputs exactly those planned; returns how many files are stale.
 
     A job that is done, or held by a worker of an earlier run, runs again if the plan gives it
     another path.
     """
-    ids = {name: row.id for name, row in _planned_before(database).items()}
+    ids = {name: row.id for name, row in _planned_before(store).items()}
     wanted = {path: ids[job.name] for job in jobs for path in job.planned.outputs}
-    have = dict(database.read(PlannedOutputRow, "planned_outputs"))
+    have = dict(store.database.read(PlannedOutputRow, "planned_outputs"))
     rows: list[dict[str, Any]] = [{"path": path, "job": job} for path, job in wanted.items()]
     added = [row for row in rows if row["path"] not in have]
     moved = [row for row in rows if have.get(row["path"], row["job"]) != row["job"]]
-    database.run_many("add_output", added)
-    database.run_many("move_output", moved)
-    database.run_many("run_again", [{"job": row["job"]} for row in [*added, *moved]])
+    store.database.run_many("add_output", added)
+    store.database.run_many("move_output", moved)
+    store.database.run_many("run_again", [{"job": row["job"]} for row in [*added, *moved]])
     gone = [{"path": path} for path in have if path not in wanted]
-    database.run_many("add_stale_output", gone)
-    database.run_many("drop_output", gone)
-    database.run_many("clear_stale_outputs", [{"path": row["path"]} for row in added])
+    store.database.run_many("add_stale_output", gone)
+    store.database.run_many("drop_output", gone)
+    store.database.run_many("clear_stale_outputs", [{"path": row["path"]} for row in added])
     return len(gone)
 
 

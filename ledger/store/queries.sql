@@ -572,7 +572,7 @@ SELECT phase, name, kind, module, recipe, after, policy, paused, concurrency, in
 FROM queues WHERE name = :name;
 
 -- name: is_left_out
--- Whether a run is going on that leaves this queue out.
+-- Whether a run in progress leaves this queue out.
 SELECT 1 FROM runs
 WHERE ended_at IS NULL AND queues IS NOT NULL
   AND :phase NOT IN (SELECT value FROM json_each(runs.queues));

@@ -19,7 +19,7 @@ from ledger.text import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ledger.store.connection import Row, Statements
+    from ledger.store.store import Store
 
 # The limits that `ledger add` and `ledger spawn` may set; the others stay as they are.
 LIMITS = (
@@ -68,7 +68,7 @@ class Added(NamedTuple):
 
 
 def add_jobs(
-    database: Statements, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool = False
+    store: Store, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool = False
 ) -> Added:
     """Add new jobs, make changed ones pending again, and leave unchanged ones as they are.
 
@@ -78,22 +78,22 @@ def add_jobs(
         LedgerError: the queue is of another kind, or other jobs of it have another recipe.
         BadInputError: an output belongs to another job.
     """
-    with database.immediate():
-        phase = _open_queue(database, queue, jobs, replace=replace)
-        before = {row.key: row for row in jobs_of(database, phase)}
-        left_out = database.value("is_left_out", phase=phase) is not None
+    with store.immediate():
+        phase = _open_queue(store, queue, jobs, replace=replace)
+        before = {row.key: row for row in jobs_of(store, phase)}
+        left_out = store.database.value("is_left_out", phase=phase) is not None
         rows = [_row(queue, phase, job, "deselected" if left_out else "pending") for job in jobs]
         new = [row for row in rows if row["key"] not in before]
         known = [(row, before[row["key"]]) for row in rows if row["key"] in before]
         changed = [{**row, "id": old.id} for row, old in known if _differs(row, old)]
         listed = {row["key"] for row in rows}
         gone = [row.id for key, row in before.items() if key not in listed] if replace else []
-        drop_jobs(database, gone)
-        _refuse_shared_outputs(database, queue, jobs)
-        database.run_many("add_queue_job", new)
-        database.run_many("change_queue_job", changed)
-        database.run_many("forget_result", [{"job": row["id"]} for row in changed])
-        _write_outputs(database, queue, jobs)
+        drop_jobs(store, gone)
+        _refuse_shared_outputs(store, queue, jobs)
+        store.database.run_many("add_queue_job", new)
+        store.database.run_many("change_queue_job", changed)
+        store.database.run_many("forget_result", [{"job": row["id"]} for row in changed])
+        _write_outputs(store, queue, jobs)
     return Added(len(new), len(changed), len(rows) - len(new) - len(changed), len(gone))
 
 
@@ -101,27 +101,25 @@ def _differs(row: dict[str, Any], old: QueueJobRow) -> bool:
     return bool(row["fingerprint"] != old.fingerprint)
 
 
-def _open_queue(
-    database: Statements, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
-) -> int:
+def _open_queue(store: Store, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool) -> int:
     """Create or update the row of the queue; returns its phase."""
     recipe = json.dumps(queue.recipe, ensure_ascii=False, sort_keys=True)
-    row = queue_named(database, queue.name)
+    row = queue_named(store, queue.name)
     if row is None:
-        phase = int(database.value("next_queue"))
+        phase = int(store.database.value("next_queue"))
         facts = {"name": queue.name, "kind": queue.kind, "module": queue.module}
-        database.run("add_queue", phase=phase, recipe=recipe, **facts)
+        store.database.run("add_queue", phase=phase, recipe=recipe, **facts)
     else:
         phase = row.phase
-        _refuse_other_recipe(database, row, queue, jobs, replace=replace)
+        _refuse_other_recipe(store, row, queue, jobs, replace=replace)
         facts = {"kind": queue.kind, "module": queue.module}
-        database.run("change_queue", phase=phase, recipe=recipe, **facts)
-    set_limits(database, phase, queue.limits)
+        store.database.run("change_queue", phase=phase, recipe=recipe, **facts)
+    set_limits(store, phase, queue.limits)
     return phase
 
 
 def _refuse_other_recipe(
-    database: Statements, row: QueueRow, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
+    store: Store, row: QueueRow, queue: Queue, jobs: Sequence[QueueJob], *, replace: bool
 ) -> None:
     """A queue has one recipe: another one would silently change what the other jobs of it do."""
     before, now = (
@@ -130,7 +128,7 @@ def _refuse_other_recipe(
     if (row.kind == queue.kind and before == now) or replace:
         return
     listed = {f"{queue.name}/{job.key}" for job in jobs}
-    others = [job.key for job in jobs_of(database, row.phase) if job.key not in listed]
+    others = [job.key for job in jobs_of(store, row.phase) if job.key not in listed]
     if row.kind != queue.kind or others:
         raise LedgerError(
             f"the queue {queue.name!r} does something else already",
@@ -155,10 +153,10 @@ def _row(queue: Queue, phase: int, job: QueueJob, waiting: str) -> dict[str, Any
     }  # fmt: skip
 
 
-def _refuse_shared_outputs(database: Statements, queue: Queue, jobs: Sequence[QueueJob]) -> None:
+def _refuse_shared_outputs(store: Store, queue: Queue, jobs: Sequence[QueueJob]) -> None:
     """Refuse an output that a page or a job of another queue owns; the error names both jobs."""
     claims = [(job.output, f"{queue.kind}/{queue.name}/{job.key}") for job in jobs if job.output]
-    taken = database.read(OwnerRow, "owners_of_outputs") if claims else ()
+    taken = store.database.read(OwnerRow, "owners_of_outputs") if claims else ()
     owners = ((row.path, f"{row.kind}/{row.key}") for row in taken)
     problems = [
         Problem(
@@ -172,7 +170,7 @@ def _refuse_shared_outputs(database: Statements, queue: Queue, jobs: Sequence[Qu
         raise BadInputError(problems)
 
 
-def _write_outputs(database: Statements, queue: Queue, jobs: Sequence[QueueJob]) -> None:
+def _write_outputs(store: Store, queue: Queue, jobs: Sequence[QueueJob]) -> None:
     facts = [
         {
             "path": job.output, "kind": queue.kind, "key": f"{queue.name}/{job.key}",
@@ -183,60 +181,60 @@ def _write_outputs(database: Statements, queue: Queue, jobs: Sequence[QueueJob])
         for job in jobs
     ]  # fmt: skip
     # A file that a changed job wrote under its old name is still a result: it stays on disk.
-    database.run_many("forget_other_outputs", facts)
-    database.run_many("add_queue_output", [row for row in facts if row["path"]])
+    store.database.run_many("forget_other_outputs", facts)
+    store.database.run_many("add_queue_output", [row for row in facts if row["path"]])
 
 
-def drop_jobs(database: Statements, jobs: Iterable[int]) -> None:
+def drop_jobs(store: Store, jobs: Iterable[int]) -> None:
     """Remove jobs from the ledger; the files that they made stay."""
     rows = [{"job": job} for job in jobs]
-    database.run_many("drop_outputs_of_job", rows)
-    database.run_many("drop_job", rows)
+    store.database.run_many("drop_outputs_of_job", rows)
+    store.database.run_many("drop_job", rows)
 
 
-def set_limits(database: Statements, phase: int, limits: dict[str, Any]) -> None:
+def set_limits(store: Store, phase: int, limits: dict[str, Any]) -> None:
     """Change the limits that are named."""
     unknown = set(limits) - set(LIMITS)
     if unknown:
         raise ValueError(f"no limits: {unknown}")
     if not limits:
         return
-    row = database.read(QueueRow, "queue", phase=phase)[0]
+    row = store.database.read(QueueRow, "queue", phase=phase)[0]
     values = {name: limits.get(name, getattr(row, name)) for name in LIMITS}
-    database.run("set_limits", phase=phase, **values)
+    store.database.run("set_limits", phase=phase, **values)
 
 
-def clear_exhausted(database: Statements) -> None:
+def clear_exhausted(store: Store) -> None:
     """Within a transaction: reopen the queues whose budget was exhausted."""
-    database.run("clear_exhausted")
+    store.database.run("clear_exhausted")
 
 
-def set_paused(database: Statements, phase: int, *, paused: bool) -> None:
+def set_paused(store: Store, phase: int, *, paused: bool) -> None:
     """Within a transaction: pause a queue, or resume it."""
-    database.run("pause_queue", phase=phase, paused=int(paused))
+    store.database.run("pause_queue", phase=phase, paused=int(paused))
 
 
 # -- reading -----------------------------------------------------------------------------------
 
 
-def queue_named(database: Statements, name: str) -> QueueRow | None:
+def queue_named(store: Store, name: str) -> QueueRow | None:
     """The queue of that name; None if there is none."""
-    rows = database.read(QueueRow, "queue_named", name=name)
+    rows = store.database.read(QueueRow, "queue_named", name=name)
     return rows[0] if rows else None
 
 
-def queue_rows(database: Statements) -> list[QueueRow]:
+def all_queues(store: Store) -> list[QueueRow]:
     """All queues, oldest first."""
-    return database.read(QueueRow, "queues")
+    return store.database.read(QueueRow, "queues")
 
 
-def chosen_queues(database: Statements, names: Iterable[str]) -> list[QueueRow]:
+def chosen_queues(store: Store, names: Iterable[str]) -> list[QueueRow]:
     """The queues of those names; all, if none is named.
 
     Raises:
         LedgerError: a name is not that of a queue.
     """
-    queues = queue_rows(database)
+    queues = all_queues(store)
     wanted = list(names)
     known = {row.name for row in queues}
     unknown = [name for name in wanted if name not in known]
@@ -250,58 +248,38 @@ def chosen_queues(database: Statements, names: Iterable[str]) -> list[QueueRow]:
     return [row for row in queues if not wanted or row.name in wanted]
 
 
-def jobs_of(database: Statements, phase: int) -> list[QueueJobRow]:
+def jobs_of(store: Store, phase: int) -> list[QueueJobRow]:
     """The jobs of a queue, oldest first."""
-    return database.read(QueueJobRow, "jobs_in_phase", phase=phase)
+    return store.database.read(QueueJobRow, "jobs_in_phase", phase=phase)
 
 
-def waiting_jobs(database: Statements, phase: int, key: str | None = None) -> list[int]:
+def waiting_jobs(store: Store, phase: int, key: str | None = None) -> list[int]:
     """The jobs of a queue that are pending or deselected; only that of a key, if one is given."""
-    return [row[0] for row in database.rows("waiting_in_queue", phase=phase, key=key)]
+    return [row[0] for row in store.database.rows("waiting_in_queue", phase=phase, key=key)]
 
 
-def next_job(database: Statements, phase: int) -> JobNeed | None:
+def next_job(store: Store, phase: int) -> JobNeed | None:
     """The most that the next job of a queue may spend; None if none is pending."""
-    rows = database.read(JobNeed, "next_in_queue", phase=phase)
+    rows = store.database.read(JobNeed, "next_in_queue", phase=phase)
     return rows[0] if rows else None
 
 
-def results_of(database: Statements, phase: int) -> list[ResultRow]:
+def results_of(store: Store, phase: int) -> list[ResultRow]:
     """The jobs of a queue with their results, oldest first."""
-    return database.read(ResultRow, "results", phase=phase)
+    return store.database.read(ResultRow, "results", phase=phase)
 
 
-def owned_paths(database: Statements, paths: Iterable[str]) -> set[str]:
+def owned_paths(store: Store, paths: Iterable[str]) -> set[str]:
     """The paths among these that are outputs of the ledger."""
-    return {row[0] for row in database.rows("queue_outputs", paths=json.dumps(list(paths)))}
-
-
-# -- rows by name, until their callers take the typed ones ---------------------------------------
-
-
-def find(database: Statements, name: str) -> Row | None:
-    """`queue_named` by name."""
-    rows = database.rows("queue_named", name=name)
-    return rows[0] if rows else None
-
-
-def all_queues(database: Statements) -> list[Row]:
-    """`queue_rows` by name."""
-    return database.rows("queues")
-
-
-def chosen(database: Statements, names: Iterable[str]) -> list[Row]:
-    """`chosen_queues` by name."""
-    phases = {row.phase for row in chosen_queues(database, names)}
-    return [row for row in all_queues(database) if row["phase"] in phases]
+    return {row[0] for row in store.database.rows("queue_outputs", paths=json.dumps(list(paths)))}
 
 
 # -- queues that come after others ---------------------------------------------------------------
 
 
-def with_those_before(database: Statements, names: Iterable[str]) -> set[int]:
+def with_those_before(store: Store, names: Iterable[str]) -> set[int]:
     """The phases of the named queues and of all queues before them."""
-    rows = {row.name: row for row in queue_rows(database)}
+    rows = {row.name: row for row in all_queues(store)}
     waiting, phases = list(names), set[int]()
     while waiting:
         row = rows.get(waiting.pop())
@@ -311,13 +289,13 @@ def with_those_before(database: Statements, names: Iterable[str]) -> set[int]:
     return phases
 
 
-def refuse_circles(database: Statements, name: str, after: Sequence[str]) -> None:
+def refuse_circles(store: Store, name: str, after: Sequence[str]) -> None:
     """Refuse an order in which a queue comes after itself, directly or not.
 
     Raises:
         LedgerError: the message names the circle, or the unknown queues.
     """
-    rows = {row.name: row.names_before for row in queue_rows(database)}
+    rows = {row.name: row.names_before for row in all_queues(store)}
     unknown = [each for each in after if each not in rows]
     if unknown:
         raise LedgerError(

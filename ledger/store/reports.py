@@ -32,7 +32,7 @@ from ledger.store.rows import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ledger.store.connection import Database, Row
+    from ledger.store.connection import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Reports:
         """Failures of all jobs, the latest first."""
         return self.database.stream(FailureRow, "latest_failures", limit=limit)
 
-    def waiting_rows(self, kinds: Iterable[str]) -> list[WaitingRow]:
+    def waiting(self, kinds: Iterable[str]) -> list[WaitingRow]:
         """The pending jobs of these kinds, and the bytes of the files that they will replace."""
         return self.database.read(WaitingRow, "waiting_jobs", kinds=json.dumps(sorted(kinds)))
 
@@ -118,7 +118,7 @@ class Reports:
 
     # -- outputs ------------------------------------------------------------------------------
 
-    def unproven_file_rows(self) -> list[BuiltFile]:
+    def unproven_files(self) -> list[BuiltFile]:
         """The files of runs that did not end cleanly: they may not have reached the disk."""
         return self.database.read(BuiltFile, "unproven_files", boot=clock.boot_id())
 
@@ -126,7 +126,7 @@ class Reports:
         """Every output of every done job, with its digest, by path."""
         return self.database.read(BuiltFile, "finished_files")
 
-    def finished_output_rows(self) -> list[OutputRow]:
+    def finished_outputs(self) -> list[OutputRow]:
         """Every output of every done job, in no particular order."""
         return self.database.read(OutputRow, "finished_outputs")
 
@@ -168,17 +168,3 @@ class Reports:
             ExportRow, "export_page",
             phases=json.dumps(list(phases)), after=after, limit=limit, everything=everything,
         )  # fmt: skip
-
-    # -- rows by name, until their callers take the typed ones ----------------------------------
-
-    def unproven_files(self) -> list[Row]:
-        """`unproven_file_rows` by name."""
-        return self.database.rows("unproven_files", boot=clock.boot_id())
-
-    def finished_outputs(self) -> list[Row]:
-        """`finished_output_rows` by name."""
-        return self.database.rows("finished_outputs")
-
-    def waiting(self, kinds: Iterable[str]) -> list[Row]:
-        """`waiting_rows` by name."""
-        return self.database.rows("waiting_jobs", kinds=json.dumps(sorted(kinds)))

@@ -11,7 +11,7 @@ from ledger.store.rows import OpenRunRow, RunRow, WorkerRow
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ledger.store.connection import Database, Row
+    from ledger.store.connection import Database
 
 
 class Runs:
@@ -100,15 +100,6 @@ class Runs:
         """The runs that are active or were killed."""
         return self.database.read(OpenRunRow, "open_runs")
 
-    def open_worker_rows(self) -> list[WorkerRow]:
+    def open_workers(self) -> list[WorkerRow]:
         """The workers without a recorded end."""
         return self.database.read(WorkerRow, "open_workers")
-
-    def last_run(self) -> Row | None:
-        """The latest run as a row by name; `latest` is the typed one."""
-        rows = self.database.rows("last_run")
-        return rows[0] if rows else None
-
-    def open_workers(self) -> list[Row]:
-        """(id, run, number, pid) by name; `open_worker_rows` is the typed one."""
-        return self.database.rows("open_workers")

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database as UtilsDatabase
 
-    from ledger.store.connection import Row
-
 
 class Store:
     """A ledger that workers, the coordinator and commands open.
@@ -80,12 +78,7 @@ class Store:
     def _delegate_reads(self) -> None:
         database, reports = self.database, self.reports
         self.immediate, self.writer = database.immediate, database.writer
-        self.run, self.run_many = database.run, database.run_many
-        self.rows, self.read, self.value = database.rows, database.read, database.value
-        self.counts, self.failures, self.waiting = reports.counts, reports.failures, reports.waiting
-        self.last_run, self.open_workers = self.runs.last_run, self.runs.open_workers
-        self.unproven_files = reports.unproven_files
-        self.finished_outputs = reports.finished_outputs
+        self.counts, self.failures = reports.counts, reports.failures
 
     def __enter__(self) -> Self:
         return self
@@ -111,8 +104,3 @@ class Store:
     def utils(self) -> UtilsDatabase:
         """The same connection as a sqlite-utils database, for inspection."""
         return self.database.utils
-
-    def queue(self, phase: int) -> Row | None:
-        """A queue as a row by name; `eligibility.queue` is the typed one."""
-        rows = self.database.rows("queue", phase=phase)
-        return rows[0] if rows else None

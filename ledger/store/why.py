@@ -23,7 +23,7 @@ from ledger.store.eligibility import (
     start_obstacle,
 )
 from ledger.store.limits import next_rate_slot
-from ledger.store.queues import queue_rows
+from ledger.store.queues import all_queues
 from ledger.store.rows import JobName, JobRow, QueueBefore
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def explain(store: Store, name: str, *, building: bool) -> list[Explanation]:
     Raises:
         LedgerError: there is no such job; similar names are suggested.
     """
-    queues = {queue.phase: queue for queue in queue_rows(store)}
+    queues = {queue.phase: queue for queue in all_queues(store)}
     jobs = _find(store, name, list(queues.values()))
     if not jobs:
         raise LedgerError(f"no job is called {name}", remedy=_suggest(store, name))
@@ -75,17 +75,17 @@ def explain(store: Store, name: str, *, building: bool) -> list[Explanation]:
 
 
 def _find(store: Store, name: str, queues: list[QueueRow]) -> list[JobRow]:
-    kinds = [str(row[0]) for row in store.rows("kinds")]
+    kinds = [str(row[0]) for row in store.database.rows("kinds")]
     names = {(kind, name) for kind in kinds}
     names |= {
         (kind, name.removeprefix(f"{kind}/")) for kind in kinds if name.startswith(f"{kind}/")
     }
     names |= {(queue.kind, f"{queue.name}/{name}") for queue in queues}
-    return store.read(JobRow, "jobs_named", names=json.dumps(sorted(names)))
+    return store.database.read(JobRow, "jobs_named", names=json.dumps(sorted(names)))
 
 
 def _suggest(store: Store, name: str) -> str:
-    rows = store.read(JobName, "job_names", limit=NAMES_SEARCHED)
+    rows = store.database.read(JobName, "job_names", limit=NAMES_SEARCHED)
     if not rows:
         return "plan or add jobs first: ledger init, or ledger add"
     known = {key: full_name(kind, key, phase) for kind, key, phase in rows}
@@ -129,7 +129,7 @@ class _Inquiry:
         if job.not_before > self.now:
             reasons.append(Why("backoff", self._wait(job.not_before) | {"attempts": job.attempts}))
         which = {"phase": job.phase, "priority": job.priority, "job": job.id}
-        ahead = int(self.store.value("jobs_ahead", now=self.now, **which))
+        ahead = int(self.store.database.value("jobs_ahead", now=self.now, **which))
         return Explanation(name, job.state, tuple(reasons), ahead)
 
     def _settled(self, job: JobRow, queue: QueueRow | None) -> Why:
@@ -138,7 +138,7 @@ class _Inquiry:
         if job.state == "running":
             lease = {"lease": job.lease, "worker": job.number, "worker_id": job.worker}
             return Why("running", lease | self._wait(job.expires or 0.0))
-        failures = self.store.rows("last_failure", job=job.id)
+        failures = self.store.database.rows("last_failure", job=job.id)
         facts = {
             "attempts": job.attempts, "max_attempts": job.max_attempts,
             "what": failures[0]["what"] if failures else "",
@@ -195,7 +195,7 @@ class _Inquiry:
             return []
         if obstacle not in (Obstacle.QUEUE_BEFORE, Obstacle.QUEUE_BEFORE_FAILED):
             return [Why(obstacle, facts)]
-        before = self.store.read(QueueBefore, "queues_before", names=row.queue.after)
+        before = self.store.database.read(QueueBefore, "queues_before", names=row.queue.after)
         waits = obstacle is Obstacle.QUEUE_BEFORE
         left = {each.name: each.open if waits else each.blocked for each in before}
         return [Why(obstacle, facts | {"before": {name: n for name, n in left.items() if n}})]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ledger.errors import Exit, LedgerError
 from ledger.process.wakeup import Wakeup
 from ledger.project.lock import coordinator_lives
-from ledger.store.queues import queue_rows
+from ledger.store.queues import all_queues
 from ledger.store.store import Store
 from ledger.text import counted
 from ledger.views.choose import make_view
@@ -44,7 +44,7 @@ class RemoteRun:
         self.throttled = run.throttled if run is not None and self.going_on else None
         self.children = [
             RemoteWorker(row.id, row.number)
-            for row in (store.runs.open_worker_rows() if self.going_on else ())
+            for row in (store.runs.open_workers() if self.going_on else ())
             if run is not None and row.run == run.id
         ]
 
@@ -64,7 +64,7 @@ class RemoteRun:
 
     def queues(self) -> list[QueueRow]:
         """All queues."""
-        return queue_rows(self.store)
+        return all_queues(self.store)
 
     def worker_id(self, child: RemoteWorker) -> int:
         """The id of a worker."""
@@ -72,15 +72,15 @@ class RemoteRun:
 
 
 def read_snapshot(project: Project, store: Store) -> Snapshot:
-    """A snapshot of the ledger, whether a run goes on or not; `store` may be read-only."""
+    """A snapshot of the ledger, whether a run is in progress or not; `store` may be read-only."""
     return RemoteMeter().snapshot(RemoteRun(project, store))
 
 
 def attach(project: Project) -> Exit:
-    """Show the run that goes on here until it ends, or until Ctrl+C, which ends only the view."""
+    """Show the run in progress until it ends, or until Ctrl+C, which ends only the view."""
     if not coordinator_lives(project):
         raise LedgerError(
-            f"no run goes on in {project.root}", remedy="begin one: ledger spawn --detach"
+            f"no run is in progress in {project.root}", remedy="begin one: ledger spawn --detach"
         )
     wakeup = Wakeup()
     signal.signal(signal.SIGINT, lambda *_: wakeup.notify())
@@ -97,6 +97,6 @@ def attach(project: Project) -> Exit:
         view.close(RemoteRun(project, store))
     if not left:
         sys.stderr.write(
-            f"the run goes on ({counted(run.worker_count, 'worker')}): ledger attach\n"
+            f"the run continues ({counted(run.worker_count, 'worker')}): ledger attach\n"
         )
     return Exit.DONE

@@ -169,7 +169,7 @@ def _shares(
 def write_measured(path: Path, run: int, measured: Measured) -> None:
     """Write what a run has measured, whole or not at all.
 
-    Not synced to the disk: after a power cut no run goes on that it could be about.
+    Not synced to the disk: after a power cut the run that it measures is over.
     """
     facts = {"run": run, "rate": measured.rate, "seconds": dict(measured.seconds)}
     temporary = path.with_name(f"{path.name}.new")  # there is one coordinator, hence one writer

@@ -171,7 +171,7 @@ def _of_limits(snapshot: Snapshot) -> Iterable[Family]:
 
 def _of_runs(project: Project, store: Store, snapshot: Snapshot) -> Iterable[Family]:
     folder, run = project.state / "workers", snapshot.run
-    alive = sum(worker_state.is_alive(folder, row.id) for row in store.runs.open_worker_rows())
+    alive = sum(worker_state.is_alive(folder, row.id) for row in store.runs.open_workers())
     started = [] if run is None else _alone(run.started_at)
     ended = [] if run is None or run.ended_at is None else _alone(run.ended_at)
     yield Family(
@@ -184,5 +184,8 @@ def _of_runs(project: Project, store: Store, snapshot: Snapshot) -> Iterable[Fam
     )  # fmt: skip
     yield Family("last_run_start_timestamp_seconds", "gauge", "When the last run began.", started)
     yield Family(
-        "last_run_end_timestamp_seconds", "gauge", "When it ended; absent while it goes on.", ended
+        "last_run_end_timestamp_seconds",
+        "gauge",
+        "When it ended; absent while it is in progress.",
+        ended,
     )

@@ -1,4 +1,4 @@
-"""How a run ended: its verdict in one line, its failures, its budgets, and how to go on."""
+"""How a run ended: its verdict in one line, its failures, its budgets, and how to continue."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def show_outcome(store: Store, finished: Finished, *, as_json: bool = False) -> 
 
 
 def remedies(failed_jobs: int, parked_jobs: int) -> list[str]:
-    """The commands that go on after jobs failed or were parked."""
+    """The commands that continue after jobs failed or were parked."""
     lines = []
     if failed_jobs:
         what = f"{counted(failed_jobs, 'job')} failed; after the fix"

@@ -49,7 +49,7 @@ def rate_in_use(queue: QueueState) -> float | None:
 
 
 def budget_report(store: Store, row: QueueRow) -> str:
-    """Report a queue's used-up budget, and how to go on."""
+    """Report a queue's used-up budget, and how to continue."""
     queue, need = QueueState.of(row), ""
     job = next_job(store, queue.phase)
     if job is not None:
@@ -60,7 +60,7 @@ def budget_report(store: Store, row: QueueRow) -> str:
     option = "--budget" if queue.money_ceiling is not None else "--token-budget"
     return (
         f"the budget of {queue.name} allows no more jobs: {spending(queue)}{need}\n"
-        f"  remedy   ledger spawn --only {queue.name}, and {option} with more: it goes on from here"
+        f"  remedy   ledger spawn --only {queue.name}, and {option} with more: it continues from here"
     )
 
 

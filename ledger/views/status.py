@@ -149,6 +149,6 @@ def _summary(snapshot: Snapshot) -> str:
     if snapshot.forecast and not snapshot.ending:
         parts.append(str(snapshot.forecast))
     elif snapshot.run and not snapshot.going_on:
-        outcome = snapshot.run.outcome or "killed: `ledger spawn` goes on from here"
+        outcome = snapshot.run.outcome or "killed: `ledger spawn` continues from here"
         parts.append(f"last run: {outcome}")
     return "  ".join(parts)

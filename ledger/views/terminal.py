@@ -273,7 +273,7 @@ def _note(snapshot: Snapshot) -> Text:
     elif snapshot.forecast and snapshot.forecast.unmeasured:
         line.append(f"not measured yet: {', '.join(snapshot.forecast.unmeasured)}", "dim")
     elif snapshot.remote:
-        line.append("Ctrl+C ends this view; the run goes on", "dim")
+        line.append("Ctrl+C ends this view; the run continues", "dim")
     else:
         line.append("Ctrl+C stops after the jobs in flight; nothing is lost", "dim")
     return line

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class View:
     """A view of a run; this one measures the run and shows nothing (`--quiet`).
 
-    Shows a snapshot at once, every so many seconds, at Ctrl+C, and at the end. When its reader
-    has gone (Ctrl+C ends `| tee` first), the run goes on unseen: it still has jobs in flight to
+    Shows a snapshot at once, every `every` seconds, at Ctrl+C, and at the end. When its reader
+    has gone (Ctrl+C ends `| tee` first), the run continues unseen: it still has jobs in flight to
     finish.
     """
 

@@ -157,7 +157,7 @@ _TEXTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "failed": _failed,
     "parked": _parked,
     "deselected": lambda _: "the last run left it out by --only or --limit",
-    "no_run": lambda _: "no run is going on: `ledger spawn`",
+    "no_run": lambda _: "no run is in progress: `ledger spawn`",
     "run_ending": lambda _: "the run is ending: `ledger spawn` continues from there",
     "throttled": lambda facts: f"the run is throttled: {facts['why']}",
     "all_paused": lambda _: "everything is paused: `ledger resume`",

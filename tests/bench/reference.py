@@ -21,7 +21,7 @@ Wide = npt.NDArray[np.float64]
 def exact_gram(context: Context) -> Wide:
     """All cosines in float64, from the raw embeddings through the space in float64."""
     shards = context.state_path(f"{STATE_FOLDER}/vectors/{context.facts['artefacts']['embed']}")
-    names = context.documents.identity_rows()
+    names = context.documents.identities()
     raw = collect(shards.glob("*.npz"), names)
     vectors = unit(unit(raw) - Space(raw[centre_sample(names)], centre=True).mean)
     return vectors @ vectors.T

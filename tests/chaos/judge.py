@@ -123,7 +123,7 @@ def _ledger(site: Site) -> Iterator[Violation]:
             yield Violation("counters", "differ from the jobs")
         if leases := store.live_leases():
             yield Violation("leases", f"{leases} are out, and no worker lives")
-        for worker in store.runs.open_worker_rows():
+        for worker in store.runs.open_workers():
             yield Violation("workers", f"{worker.id} was never seen to end")
 
 

@@ -215,8 +215,8 @@ CASES: dict[str, tuple[Callable[[Desk], None], str, list[str], str]] = {
         _after_failed, "facts/0", ["queue_before_failed"], "first (1 job failed or deselected)",
     ),
     "throttled": (_throttled, "facts/0", ["throttled"], "load 9.1 is above 4"),
-    "no run": (_no_run, "facts/0", ["no_run"], "no run is going on: `ledger spawn`"),
-    "killed run": (_killed_run, "facts/0", ["no_run"], "no run is going on"),
+    "no run": (_no_run, "facts/0", ["no_run"], "no run is in progress: `ledger spawn`"),
+    "killed run": (_killed_run, "facts/0", ["no_run"], "no run is in progress"),
     "stopping": (_stopping, "facts/0", ["run_ending"], "the run is ending"),
     "deselected": (_deselected, "facts/0", ["deselected"], "--only or --limit"),
     "earlier phase": (_earlier_phase, "list/a", ["earlier_phase"], "with 2 jobs of entry left"),
@@ -291,7 +291,7 @@ def test_the_command_prints_sentences_and_json(desk: Desk, tmp_path: Path) -> No
     unknown = CliRunner().invoke(main, ["why", "fact/1", "-C", str(tmp_path)])
 
     assert text.output == (
-        "facts/1 waits: no run is going on: `ledger spawn`; the queue facts is paused: "
+        "facts/1 waits: no run is in progress: `ledger spawn`; the queue facts is paused: "
         "`ledger resume --only facts`\n"
     )
     (job,) = json.loads(data.output)

@@ -91,7 +91,7 @@ class Site:
     def worker_pids(self) -> list[int]:
         """Return the worker processes that are still alive."""
         with self.store(read_only=True) as store:
-            return [row.pid for row in store.runs.open_worker_rows()]
+            return [row.pid for row in store.runs.open_workers()]
 
     def kill_all(self, process: subprocess.Popen[str]) -> None:
         """SIGKILL coordinator and workers at once, as a power cut would."""

@@ -428,7 +428,7 @@ def test_temp_files_of_a_run_whose_coordinator_was_killed_are_swept(new_site):
     left.parent.mkdir(exist_ok=True)
     left.touch()
     with site.store() as store:
-        for row in store.runs.open_worker_rows():
+        for row in store.runs.open_workers():
             store.end_worker(row.id, "killed by SIGKILL")
 
     site.run("spawn", 2)

@@ -22,7 +22,7 @@ def test_what_a_killed_run_made_is_hashed(new_site):
     until(lambda: site.done() > 20, "some pages")
     site.kill_all(process)
     with site.store(read_only=True) as store:
-        files = store.reports.unproven_file_rows()
+        files = store.reports.unproven_files()
     path = next(row.path for row in files if "artefacts" not in row.path)
     before = rot(site.root / path)
 
@@ -54,5 +54,5 @@ def test_a_clean_end_costs_nothing(new_site):
     site.run("spawn", 1)
 
     with site.store(read_only=True) as store:
-        assert store.reports.unproven_file_rows() == []
+        assert store.reports.unproven_files() == []
     assert "damaged" not in site.run("spawn", os.cpu_count())

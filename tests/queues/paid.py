@@ -157,7 +157,7 @@ class Work:
         """The processes at work."""
         try:
             with self.store() as store:
-                return [worker.pid for worker in store.runs.open_worker_rows()]
+                return [worker.pid for worker in store.runs.open_workers()]
         except (LedgerError, OperationalError):
             return []
 

@@ -22,7 +22,7 @@ def _began(queues: Queues) -> list[str]:
 
 
 def test_pause_and_resume_while_a_run_goes_on(queues: Queues) -> None:
-    """What runs is finished, nothing new begins, and the run goes on when it is told to."""
+    """What runs is finished, nothing new begins, and the run continues on resume."""
     queues.add("x", "--", "sh", "-c", WAIT, ":::", "a", "b")
     run = queues.start("spawn", 1, "-q")
     until(lambda: _began(queues) == ["a"], "a")
@@ -77,7 +77,7 @@ def test_stop_from_another_shell(queues: Queues) -> None:
     queues.run("stop", "--now")
     run.communicate(timeout=30)
     assert queues.states("x")["b"] == "pending"
-    assert "no run goes on" in queues.run("stop", expect=2)
+    assert "no run is in progress" in queues.run("stop", expect=2)
 
 
 def test_one_queue_after_another(queues: Queues) -> None:
@@ -130,14 +130,14 @@ def test_detach_and_attach(queues: Queues) -> None:
     assert watch.stderr is not None
     assert "1 to build" in watch.stderr.readline()
     os.kill(watch.pid, signal.SIGINT)
-    assert "the run goes on" in watch.communicate(timeout=30)[1]
+    assert "the run continues" in watch.communicate(timeout=30)[1]
     watch = queues.start("attach")
     assert watch.stderr is not None
     watch.stderr.readline()
     queues.write("go", "")
     watch.communicate(timeout=30)
     until(lambda: queues.states("x") == {"a": "done"}, "the end")
-    assert "no run goes on" in queues.run("attach", expect=2)
+    assert "no run is in progress" in queues.run("attach", expect=2)
 
 
 def test_a_detached_run_that_cannot_begin_says_why(queues: Queues) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ledger import Ledger, job
 from ledger.errors import LedgerError
-from ledger.store.queues import queue_rows
+from ledger.store.queues import all_queues
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,7 +102,7 @@ def test_a_function_takes_the_limits_of_a_queue(tmp_path: Path) -> None:
         ledger.add(job(name="second", after=("first",))(outside.function), [1])
         with pytest.raises(LedgerError, match="wait for each other"):
             ledger.add(job(name="first", after=("second",))(outside.function), [1])
-        first, second = queue_rows(ledger._store)
+        first, second = all_queues(ledger._store)
 
     assert (first.money_ceiling, first.price_call) == (5 * 10**12, 10**10)
     assert (first.interval, first.concurrency) == (1.0, 2)

@@ -33,12 +33,12 @@ def calm(tmp_path: Path) -> Iterator[tuple[Work, Paid]]:
 
 
 def test_a_ceiling_in_money_is_exact(calm: tuple[Work, Paid]) -> None:
-    """Exit code 4 when it is reached; more money goes on from there."""
+    """Exit code 4 when it is reached; a higher budget continues from there."""
     work, server = calm
     work.add("--rate", "none", "--budget", "0.0016")
     said = work.run("spawn", "3", "-q", "--only", "facts", expect=4)
     queue = work.queue()
-    assert "with more: it goes on" in said and "the next job may take $0.00" in said
+    assert "with more: it continues" in said and "the next job may take $0.00" in said
     assert 0 < queue.money_spent <= (queue.money_ceiling or 0) == 1_600_000_000
     status = json.loads(work.run("status", "--json"))["queues"][0]
     assert status["exhausted"] and status["money_spent"] <= 0.0016

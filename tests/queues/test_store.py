@@ -10,7 +10,7 @@ from ledger.errors import BadInputError, Reason
 from ledger.jobs import AttemptRecord, Settlement, Spent
 from ledger.store.claims import StaleLeaseError
 from ledger.store.migrations import migrate
-from ledger.store.queues import Queue, QueueJob, add_jobs, chosen_queues, queue_rows, set_paused
+from ledger.store.queues import Queue, QueueJob, add_jobs, all_queues, chosen_queues, set_paused
 from ledger.store.store import Store
 
 if TYPE_CHECKING:
@@ -220,4 +220,4 @@ def test_an_output_is_nobodys_to_take(desk: Desk) -> None:
         with pytest.raises(BadInputError, match="1 problem") as refusal:
             add_jobs(desk.store, Queue("b", "command", "m", {}), [QueueJob("1", "f", {}, path)])
         assert "command/a/1" in str(refusal.value) and "command/b/1" in str(refusal.value)
-    assert [queue.name for queue in queue_rows(desk.store)] == ["a"]
+    assert [queue.name for queue in all_queues(desk.store)] == ["a"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from e2e.conftest import until
 
+from ledger.store.connection import queries
 from ledger.store.plan import set_fact
 
 HOME = Path(__file__).resolve().parents[2]
@@ -100,6 +101,16 @@ def test_there_is_no_sql_outside_of_its_files():
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 first, _, rest = node.value.strip().partition(" ")
                 assert not (first in SQL and rest) or path.name in SPEAK_SQL, where(path, node)
+
+
+def test_statements_are_named_in_the_store_alone():
+    """Other modules call its typed methods; none of them runs a statement by its name."""
+    statements = queries()
+    for path in SOURCES:
+        if path.parent != HOME / "ledger" / "store":
+            for call in calls(path, {"rows", "read", "stream", "value", "run", "run_many"}):
+                strings = {word.value for word in call.args if isinstance(word, ast.Constant)}
+                assert not strings & statements.keys(), where(path, call)
 
 
 def test_nobody_forks():

@@ -253,7 +253,7 @@ class TestReadOnly:
         with Store(path, read_only=True) as store:
             store.failures()
             store.runs.latest()
-            store.runs.open_worker_rows()
+            store.runs.open_workers()
             store.outlook(1)
             return sum(count.total for count in store.counts())
 

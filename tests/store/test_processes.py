@@ -162,7 +162,7 @@ def work(path, run, statements):
 
 def mend(path, run):
     with Store(path) as store:
-        for worker in store.runs.open_worker_rows():
+        for worker in store.runs.open_workers():
             store.reap_worker(run, worker.id, None, Reason("died"))
             store.end_worker(worker.id, "died")
         work(path, run, 10**9)

@@ -100,11 +100,11 @@ class TestDeadWorker:
 
     def test_its_death_is_noted(self, ledger: Ledger, worker: int) -> None:
         """A worker is open until it was seen to end; how it ended first is what is kept."""
-        assert [worker] == [row.id for row in ledger.store.runs.open_worker_rows()]
+        assert [worker] == [row.id for row in ledger.store.runs.open_workers()]
         ledger.store.end_worker(worker, "killed by SIGKILL")
         ledger.store.end_worker(worker, "finished")
 
-        assert [] == ledger.store.runs.open_worker_rows()
+        assert [] == ledger.store.runs.open_workers()
         assert [("killed by SIGKILL",)] == ledger.sql("SELECT outcome FROM workers")
 
 

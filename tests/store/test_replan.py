@@ -196,7 +196,7 @@ class TestOutputs:
 
     def test_finished_ones_are_those_of_done_jobs(self, ledger: Ledger) -> None:
         """Only files that ought to be there are looked for."""
-        assert [("site/a", 5, 1)] == ledger.store.reports.finished_output_rows()
+        assert [("site/a", 5, 1)] == ledger.store.reports.finished_outputs()
 
     def test_a_done_job_with_a_new_path_runs_again(self, ledger: Ledger) -> None:
         """A job whose output moved has not made it there, though its fingerprint is the same."""
@@ -217,7 +217,7 @@ class TestDocuments:
 
         assert planned == kept.between(0, 3)
         assert planned[1] == kept.get("law/2")
-        assert [(item.identity, item.text_digest) for item in planned] == kept.identity_rows()
+        assert [(item.identity, item.text_digest) for item in planned] == kept.identities()
 
     def test_there_is_none_beyond_its_ends(self, ledger: Ledger) -> None:
         """The first has none before it, the last none after."""
@@ -225,7 +225,7 @@ class TestDocuments:
         kept = Documents(ledger.store)
 
         assert kept.get("law/9") is None
-        assert ([1], [0]) == ([*kept.neighbour_rows(0)], [*kept.neighbour_rows(1)])
+        assert ([1], [0]) == ([*kept.neighbours(0)], [*kept.neighbours(1)])
 
     def test_what_says_the_same_is_moved_and_not_read_again(self, ledger: Ledger) -> None:
         """Two change places, one changes, one goes, one comes; of the moved no content is given."""
@@ -271,6 +271,6 @@ class TestDocuments:
         """A page of a category is a slice of its documents, oldest first."""
         ledger.plan(0, documents=documents("one", "two", "three"))
 
-        rows = Documents(ledger.store).listed_of_category("law", 1, 5)
+        rows = Documents(ledger.store).of_category("law", 1, 5)
 
         assert ["law/2", "law/3"] == [row.identity for row in rows]

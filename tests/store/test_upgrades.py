@@ -9,7 +9,7 @@ import pytest
 from ledger.store import connection as db
 from ledger.store.connection import migrations
 from ledger.store.migrations import migrate
-from ledger.store.queues import queue_rows
+from ledger.store.queues import all_queues
 from ledger.store.store import Store
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def test_what_queues_have_survives(upgraded: tuple[Path, int]) -> None:
         return
 
     with Store(path) as store:
-        pay, own = queue_rows(store)
+        pay, own = all_queues(store)
     assert (pay.policy, pay.module) == ("park", "worker.kinds.queue.llm")
     assert (pay.money_ceiling, pay.money_spent, pay.rate_factor) == (50, 20, 0.5)
     assert (own.policy, own.module) == ("retry", "package.mine")

@@ -99,7 +99,7 @@ def test_ctrl_c_of_a_watcher() -> None:
     own, remote = (run_of(1, forecast=None, remote=remote) for remote in (False, True))
 
     assert "Ctrl+C stops" in drawn(own)[-1]
-    assert "the run goes on" in drawn(remote)[-1]
+    assert "the run continues" in drawn(remote)[-1]
 
 
 def test_live_view_leaves_one_line() -> None:

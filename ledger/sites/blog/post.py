@@ -184,8 +184,8 @@ class Reader:
 
     def _macros(self, head: Matter) -> bool:
         """Whether macros are on for a post, by the settings and its front matter."""
-        allowed, said = self.settings.blog.macros, head.fields.get("macros")
-        return (allowed == "all" and said is None) or (allowed != "none" and _true(said))
+        allowed, given = self.settings.blog.macros, head.fields.get("macros")
+        return (allowed == "all" and given is None) or (allowed != "none" and _true(given))
 
     def _summary(self, head: Matter) -> str:
         """Return the first words of the post, without macros, whose results are not known yet."""
@@ -198,13 +198,13 @@ class Reader:
 
     def _language(self, file: File, head: Matter) -> str:
         """Return the language in front matter and path, which must agree, or the site's own."""
-        said = _text(head.fields.get("language"))
-        known = self.languages.get(said.lower().replace("_", "-")) if said else None
+        given = _text(head.fields.get("language"))
+        known = self.languages.get(given.lower().replace("_", "-")) if given else None
         where = f"{file.name} line {head.line('language')}"
-        if said and known is None:
-            self._undeclared.setdefault(said, []).append(where)
+        if given and known is None:
+            self._undeclared.setdefault(given, []).append(where)
         elif known and file.language and known != file.language:
-            what = f"says language {said!r}, and its path says {file.language!r}"
+            what = f"says language {given!r}, and its path says {file.language!r}"
             self.problems.append(Problem(where, what, "make the two agree"))
         return known or file.language or self.settings.site.language
 
@@ -214,10 +214,10 @@ class Reader:
         return [
             Problem(
                 places[0],
-                f"language {said!r}, in {counted(len(places), 'file')}, is not one of the site's",
+                f"language {given!r}, in {counted(len(places), 'file')}, is not one of the site's",
                 f"add it to [blog] languages in ledger.toml, or use one of: {declared}",
             )
-            for said, places in self._undeclared.items()
+            for given, places in self._undeclared.items()
         ]
 
     def _own_url(self, file: File, head: Matter) -> str:

@@ -108,7 +108,7 @@ def _value_problem(name: str, value: Any) -> Problem | None:
 
 
 def _url_problem(url: str) -> Problem | None:
-    """A URL is shown and stored, so it must not hold a secret; only its own parts are said."""
+    """Check a URL. It is shown and stored, so it must hold no secret, and messages quote none."""
     where, example = setting("url"), f"for example {_EXAMPLES['url']}"
     try:
         parts = urlsplit(url)

@@ -39,7 +39,7 @@ class Embedder(Protocol):
     def space(self) -> Space:
         """Everything that two vectors must share to be compared, as JSON-able values.
 
-        At least embedder, model, revision, prefix and dimension (0: only the answers tell).
+        At least embedder, model, revision, prefix and dimension (0: known only from the answers).
         It never changes during a run, and holds no secret and no path of this machine.
         """
 
@@ -115,7 +115,7 @@ def checked(
         vectors: an array, or rows of numbers as a server's JSON gave them.
         texts: what the vectors belong to, in the same order.
         dimension: the width that each must have; 0: that of the first.
-        space: said in the error.
+        space: named in the error.
 
     Returns:
         Shape (len(texts), dimension), float32, C-contiguous.
@@ -167,8 +167,8 @@ def _vector_remedy(row: npt.NDArray[np.float32], width: int, identity: str) -> s
 
 def describe(space: Mapping[str, object]) -> str:
     """A space in one line, for the context of an error."""
-    said = ", ".join(f"{name} {value}" for name, value in space.items() if value)
-    return f"embedding space: {said}"
+    listed = ", ".join(f"{name} {value}" for name, value in space.items() if value)
+    return f"embedding space: {listed}"
 
 
 def named(texts: Sequence[Text]) -> str:

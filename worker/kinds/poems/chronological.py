@@ -48,9 +48,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     section, page, pages = job.payload["section"], job.payload["page"], job.payload["pages"]
     first, last = sections(context.facts)[section]
     start = first + (page - 1) * context.facts["per_page"]
-    rows = context.documents.listed_through_time(
-        start, min(start + context.facts["per_page"], last)
-    )
+    rows = context.documents.through_time(start, min(start + context.facts["per_page"], last))
     yield context.listing(
         chronological_page(section, page),
         "chronological.html",

@@ -94,10 +94,8 @@ def _home(job: Job, context: Context, root: str) -> dict[str, Any]:
     theme_of = context.artefacts.array("space", "themes.npy")
     themes = list(context.settings.themes)
     counts = np.bincount(theme_of, minlength=len(themes)).tolist()
-    examples = context.documents.listed_through_time(0, total)[:: max(1, total // EXAMPLES)][
-        :EXAMPLES
-    ]
-    days = [(row.date or "")[:10] for row in context.documents.listed_through_time(0, dated)]
+    examples = context.documents.through_time(0, total)[:: max(1, total // EXAMPLES)][:EXAMPLES]
+    days = [(row.date or "")[:10] for row in context.documents.through_time(0, dated)]
     hrefs = {
         "Similar": link(ranking_page("similar", examples[0].slug), root),
         "Different": link(ranking_page("different", examples[0].slug), root),
@@ -130,7 +128,7 @@ def _chronology(job: Job, context: Context, root: str) -> dict[str, Any]:
     per_page = context.facts["per_page"]
     shown = []
     for name, (first, last) in sections(context.facts).items():
-        rows = context.documents.listed_through_time(first, last)
+        rows = context.documents.through_time(first, last)
         pages = []
         for number in range(1, page_count(last - first, per_page) + 1):
             some = rows[(number - 1) * per_page : number * per_page]
@@ -151,7 +149,7 @@ def _documents(job: Job, context: Context, root: str) -> dict[str, Any]:
     per_page = context.facts["per_page"]
     shown = []
     for name, count in job.payload["categories"].items():
-        rows = context.documents.listed_of_category(name, 0, count)
+        rows = context.documents.of_category(name, 0, count)
         pages = [
             {
                 "number": number,
@@ -168,7 +166,7 @@ def _documents(job: Job, context: Context, root: str) -> dict[str, Any]:
 def _documents_page(job: Job, context: Context) -> Output:
     category, page, pages = job.payload["category"], job.payload["page"], job.payload["pages"]
     per_page = context.facts["per_page"]
-    rows = context.documents.listed_of_category(category, (page - 1) * per_page, per_page)
+    rows = context.documents.of_category(category, (page - 1) * per_page, per_page)
     documents = []
     for row in rows:
         links = document_links(row.slug, row.chronology, context.facts)

@@ -76,8 +76,8 @@ def _failure(recipe: Command, facts: dict[str, Any]) -> JobError:
     else:
         what = f"the command ended with exit status {status}"
         remedy = "fix what it reports, then `ledger retry --failed` and `ledger spawn`"
-    said = (facts.get("stderr") or facts.get("stdout") or "").strip()
-    context = said[-1000:] if said else "it printed nothing"
+    printed = (facts.get("stderr") or facts.get("stdout") or "").strip()
+    context = printed[-1000:] if printed else "it printed nothing"
     return TransientJobError(what, context=context, remedy=remedy)
 
 

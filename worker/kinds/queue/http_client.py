@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from worker.kinds.queue.task import Task
 
 CONNECT_SECONDS = 10.0
-SAID = 300
+SUMMARY_CHARACTERS = 300
 DEFAULT_REST = 1.0
 
 
@@ -92,9 +92,9 @@ class Answer:
         return _clear(self._response.text, self._key)
 
     @property
-    def said(self) -> str:
+    def summary(self) -> str:
         """Status and beginning of the text, on one line."""
-        return f"HTTP {self.status} {' '.join(self.text.split())[:SAID]}".rstrip()
+        return f"HTTP {self.status} {' '.join(self.text.split())[:SUMMARY_CHARACTERS]}".rstrip()
 
 
 def secret(task: Task) -> str:
@@ -123,7 +123,7 @@ def _refusal(answer: Answer, url: str, task: Task) -> JobError:
         if answer.status == TOO_MANY_REQUESTS:
             task.record.rest = after or DEFAULT_REST
         return TransientJobError(
-            f"{url} is busy: {answer.said}",
+            f"{url} is busy: {answer.summary}",
             remedy="wait until the server is well again, then `ledger retry --failed`",
             after=after,
         )
@@ -133,4 +133,4 @@ def _refusal(answer: Answer, url: str, task: Task) -> JobError:
         404: "check the address, and the model",
     }
     remedy = remedies.get(answer.status, "fix what the answer names, then `ledger retry --failed`")
-    return JobError(f"{url} refused: {answer.said}", remedy=remedy)
+    return JobError(f"{url} refused: {answer.summary}", remedy=remedy)

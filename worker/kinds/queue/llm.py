@@ -60,7 +60,7 @@ def _parsed(answer: Answer, url: str) -> dict[str, Any]:
         reply = None
     if not isinstance(reply, dict):
         raise JobError(
-            f"{url} did not answer with a JSON object", context=answer.said,
+            f"{url} did not answer with a JSON object", context=answer.summary,
             remedy="is it an OpenAI-compatible server? Check [llm] url",
         )  # fmt: skip
     return reply
@@ -85,7 +85,7 @@ def _value(reply: dict[str, Any], answer: Answer, task: Task) -> Any:
         text = str(choice["message"]["content"])
     except (LookupError, TypeError, ValueError):
         raise JobError(
-            "the server's answer holds no message", context=answer.said,
+            "the server's answer holds no message", context=answer.summary,
             remedy="is it an OpenAI-compatible server? Check [llm] url and the model",
         ) from None  # fmt: skip
     if choice.get("finish_reason") == "length":

@@ -52,7 +52,7 @@ def run(job: Job, context: Context) -> Iterable[Output]:
     words = [word_identity(text) for text, _, _ in context.facts["words"]]
     themes = [theme_identity(name) for name in context.settings.themes]
     shards = context.state_path(f"{STATE_FOLDER}/vectors/{context.facts['artefacts']['embed']}")
-    documents = context.documents.identity_rows()
+    documents = context.documents.identities()
     extra = [(identity, digests[identity]) for identity in [*words, *themes]]
     raw = collect(shards.glob("*.npz"), [*documents, *extra])
     space = Space(raw[centre_sample(documents)], centre=job.payload["centre"])
