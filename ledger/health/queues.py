@@ -90,15 +90,15 @@ def _widths(context: CheckContext, row: QueueRow) -> Iterator[Finding]:
 def _uncertain(context: CheckContext) -> Iterator[Finding]:
     """No job has an effect in doubt; those that are parked wait for a decision."""
     jobs = context.ledger.reports.uncertain_jobs()
-    held = [row for row in jobs if row.open]
-    if held:
+    parked = [row for row in jobs if row.open]
+    if parked:
         yield warning(
-            f"{counted(len(held), 'job')} may have had their effect, and wait for you to decide",
-            held[0].key, "find out whether they did; `ledger retry --uncertain` runs them again",
+            f"{counted(len(parked), 'parked job')}: their effect is in doubt, and you decide",
+            parked[0].key, "find out whether they had it; `ledger retry --uncertain` runs them again",
         )  # fmt: skip
-    if len(jobs) > len(held):
+    if len(jobs) > len(parked):
         yield note(
-            f"{counted(len(jobs) - len(held), 'job')} may have had their effect more than once",
+            f"the effect of {counted(len(jobs) - len(parked), 'job')} may have happened twice",
             jobs[0].key, "`ledger status` lists them",
         )  # fmt: skip
 

@@ -49,7 +49,7 @@ def test_lost_and_damaged_outputs_are_made_again(queues: Queues) -> None:
 
 
 def test_doctor_knows_queues(queues: Queues) -> None:
-    """A price that is missing, vectors of two widths, a job that waits for somebody to decide."""
+    """A price that is missing, vectors of two widths, a job that waits for a decision."""
     queues.write("in.jsonl", '{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n')
     queues.write("p.j2", "{{ text }}")
     words = ["--kind", "llm", "--input", "in.jsonl", "--prompt", "p.j2", "--embed", "--model", "m"]
@@ -60,7 +60,7 @@ def test_doctor_knows_queues(queues: Queues) -> None:
         store.connection.execute("UPDATE jobs SET state = 'done' WHERE id = 1")
     (queues.root / ".ledger").chmod(0o777)
     said = queues.run("doctor", expect=1)
-    for told in ("no price for 'm'", "1 of 2, 1 of 3", "retry --uncertain", "anybody may write"):
+    for told in ("no price for 'm'", "1 of 2, 1 of 3", "retry --uncertain", "any user may write"):
         assert told in said, said
 
 
