@@ -163,7 +163,7 @@ def test_restraint() -> None:
     assert Throttle(load=1e9, memfree=1).why() is None
     assert "memory" in (Throttle(memfree=10**18).why() or "")
     if hottest_sensor() is None:
-        assert "no sensor" in Throttle(temperature=50).notes()[0]
+        assert "no temperature sensor" in Throttle(temperature=50).notes()[0]
     assert Throttle().notes() == []
 
 

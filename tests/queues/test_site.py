@@ -60,7 +60,7 @@ def test_doctor_knows_queues(queues: Queues) -> None:
         store.connection.execute("UPDATE jobs SET state = 'done' WHERE id = 1")
     (queues.root / ".ledger").chmod(0o777)
     said = queues.run("doctor", expect=1)
-    for told in ("no price for 'm'", "1 of 2, 1 of 3", "retry --uncertain", "anybody may write"):
+    for told in ("no price for 'm'", "1 of 2, 1 of 3", "retry --uncertain", "any user may write"):
         assert told in said, said
 
 
