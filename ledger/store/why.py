@@ -24,7 +24,7 @@ from ledger.store.eligibility import (
 )
 from ledger.store.limits import next_rate_slot
 from ledger.store.queues import all_queues
-from ledger.store.rows import JobName, JobRow, QueueBefore
+from ledger.store.rows import FailureText, JobName, JobRow, QueueBefore
 
 if TYPE_CHECKING:
     from ledger.store.rows import OpenQueueRow, QueueRow, RunRow, StandingRow
@@ -138,11 +138,11 @@ class _Inquiry:
         if job.state == "running":
             lease = {"lease": job.lease, "worker": job.number, "worker_id": job.worker}
             return Why("running", lease | self._wait(job.expires or 0.0))
-        failures = self.store.database.rows("last_failure", job=job.id)
+        failures = self.store.database.read(FailureText, "last_failure", job=job.id)
         facts = {
             "attempts": job.attempts, "max_attempts": job.max_attempts,
-            "what": failures[0]["what"] if failures else "",
-            "remedy": failures[0]["remedy"] if failures else "",
+            "what": failures[0].what if failures else "",
+            "remedy": failures[0].remedy if failures else "",
         }  # fmt: skip
         parked = queue is not None and queue.policy == "park" and job.uncertain > 0
         return Why("parked" if parked else "failed", facts)
