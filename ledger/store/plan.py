@@ -70,46 +70,48 @@ class Documents:
     """The corpus as it was planned, read from the ledger."""
 
     def __init__(self, store: Store) -> None:
-        self._database = store.database
+        self._store = store
 
     def get(self, identity: str) -> OrderedDocument | None:
         """The document of that identity."""
-        rows = self._database.rows("document", identity=identity)
+        rows = self._store.database.rows("document", identity=identity)
         return OrderedDocument(*rows[0]) if rows else None
 
     def neighbours(self, chronology: int) -> dict[int, NeighbourRow]:
         """The documents just before and after a place in time, by their own places."""
-        rows = self._database.read(NeighbourRow, "neighbours_in_time", chronology=chronology)
+        rows = self._store.database.read(NeighbourRow, "neighbours_in_time", chronology=chronology)
         return {row.chronology: row for row in rows}
 
     def at(self, positions: Iterable[int]) -> list[OrderedDocument]:
         """The documents at these positions, in no particular order."""
-        rows = self._database.rows("documents_at", positions=json.dumps(list(positions)))
+        rows = self._store.database.rows("documents_at", positions=json.dumps(list(positions)))
         return [OrderedDocument(*row) for row in rows]
 
     def heads(self, positions: Iterable[int]) -> list[OrderedDocument]:
         """The documents at these positions, without their content."""
-        rows = self._database.rows("document_heads", positions=json.dumps(list(positions)))
+        rows = self._store.database.rows("document_heads", positions=json.dumps(list(positions)))
         return [OrderedDocument(*row) for row in rows]
 
     def between(self, first: int, last: int) -> list[OrderedDocument]:
         """The documents at positions `first` (included) to `last` (excluded)."""
-        rows = self._database.rows("documents_between", first=first, last=last)
+        rows = self._store.database.rows("documents_between", first=first, last=last)
         return [OrderedDocument(*row) for row in rows]
 
     def through_time(self, first: int, last: int) -> list[ListedDocument]:
         """The documents from a place in time (included) to another (excluded), oldest first."""
-        return self._database.read(ListedDocument, "documents_in_time", first=first, last=last)
+        return self._store.database.read(
+            ListedDocument, "documents_in_time", first=first, last=last
+        )
 
     def of_category(self, category: str, offset: int, limit: int) -> list[ListedDocument]:
         """Documents of one category, oldest first."""
-        return self._database.read(
+        return self._store.database.read(
             ListedDocument, "documents_of_category", category=category, offset=offset, limit=limit
         )
 
     def identities(self) -> list[IdentityRow]:
         """All documents with the digests of their texts, in corpus order."""
-        return self._database.read(IdentityRow, "identities")
+        return self._store.database.read(IdentityRow, "identities")
 
 
 def read_facts(store: Store) -> dict[str, Any]:
@@ -159,22 +161,22 @@ class PlannedBefore:
     """The previous plan, as a `ledger.planning.plan.Known`."""
 
     def __init__(self, store: Store) -> None:
-        self._database = store.database
+        self._store = store
 
     def jobs(self, kind: str) -> dict[str, tuple[dict[str, Any], str]]:
         """(payload, state) of the jobs of a kind, by key."""
         return {
             row.key: (_noted(row.payload), row.state)
-            for row in self._database.read(JobOfKindRow, "jobs_of_kind", kind=kind)
+            for row in self._store.database.read(JobOfKindRow, "jobs_of_kind", kind=kind)
         }
 
     def extras(self) -> Iterator[str]:
         """The JSON of each document that only its kind of site reads."""
-        return (row[0] for row in self._database.rows("extras"))
+        return (row[0] for row in self._store.database.rows("extras"))
 
     def digests(self, kind: str) -> list[tuple[str, str | None]]:
         """(path, digest) of the outputs of a kind, by path; no digest before it is published."""
-        return [(row[0], row[1]) for row in self._database.rows("digests_of_kind", kind=kind)]
+        return [(row[0], row[1]) for row in self._store.database.rows("digests_of_kind", kind=kind)]
 
 
 def _noted(text: str) -> Any:
