@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from coordinator.test_engines import install
+from engines.test_engines import install
 
 from ledger.coordinator.crash_loop import CRASH_LOOP_LIMIT, CrashLoop
 

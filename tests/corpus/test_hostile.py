@@ -319,6 +319,7 @@ def test_hostile_toml_is_refused(text: str, what: str) -> None:
     ],
     ids=range(11),
 )  # fmt: skip
+@pytest.mark.slow  # measured, tracing takes longer than the limit
 def test_no_settings_take_long(tmp_path: Path, text: str) -> None:
     """Neither the TOML parser nor the search for long keys is slow on any input."""
     started = time.process_time()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-CLOSES = "context.documents._database.connection.close()"
+CLOSES = "context.documents._store.database.connection.close()"
 FLOOD = """
 for _ in range(50):
     os.write(2, b"0123456789\\n" * 95_000)
