@@ -632,7 +632,7 @@ class LedgerMachine(LeaseMachine):
 
     def recover(self, _: int, __: int, kill: int) -> None:
         """What the dead held is pending again; nobody pays. May itself be killed on the way."""
-        if self.world.act(COORDINATOR, kill, KillableStore.recover_after_reboot) is KILLED:
+        if self.world.act(COORDINATOR, kill, lambda store: store.recover_after_reboot()) is KILLED:
             return
         if self.adopted_boot != self.world.boot:
             self.adopted_boot = self.world.boot
