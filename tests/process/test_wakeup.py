@@ -1,4 +1,4 @@
-"""The wakeup wakes whoever waits, from handlers and threads, and never locks up."""
+"""A wakeup ends a wait, from signal handlers and threads, and never deadlocks."""
 
 from __future__ import annotations
 

@@ -123,17 +123,17 @@ def test_a_pid_is_no_proof_of_life(trial, sleeper):
 
 
 def test_a_pid_is_no_reason_to_kill(trial, sleeper):
-    """The warden ends the silent, not somebody who has got their pid since."""
+    """The watchdog ends the silent, not somebody who has got their pid since."""
     site = trial("ab")
     leave_behind(site, sleeper.pid, -1_000)
-    warden = Watchdog(load_project(site.root))
+    watchdog = Watchdog(load_project(site.root))
 
     with site.store(read_only=True) as store:
-        warden.look(store)
-        warden.look(store)
+        watchdog.look(store)
+        watchdog.look(store)
 
     assert sleeper.poll() is None
-    assert not warden.evicted
+    assert not watchdog.evicted
 
 
 def test_a_writer_that_cannot_sign_in_lets_others_pass(trial):
