@@ -123,7 +123,7 @@ def test_a_pid_is_no_proof_of_life(trial, sleeper):
 
 
 def test_a_pid_is_no_reason_to_kill(trial, sleeper):
-    """The watchdog ends the silent, not somebody who has got their pid since."""
+    """The watchdog kills a silent worker, never another process that was given its pid."""
     site = trial("ab")
     leave_behind(site, sleeper.pid, -1_000)
     watchdog = Watchdog(load_project(site.root))
